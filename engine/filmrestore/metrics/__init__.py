@@ -1,0 +1,1 @@
+"""What we measure, each with its definition."""

@@ -1,0 +1,1 @@
+"""What an artist places: restore, degrade, grain; each one pipeline."""

@@ -1,0 +1,1 @@
+"""The methods, one folder each, behind the one interface of base.py."""

@@ -1,0 +1,129 @@
+"""The one interface of every restorer: facts as data, one call, and the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from importlib import import_module
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from ..errors import UsageError
+from ..frame import Box
+from ..settings import RestoreSettings
+
+
+class Origin(IntEnum):
+    """Where a changed pixel's value comes from."""
+
+    UNTOUCHED = 0
+    RECOVERED = 1  # seen in a neighbour frame
+    INTERPOLATED = 2  # from the surroundings in its own frame
+    GENERATED = 3  # made by the prior
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the nodes must know of a restorer before they call it.
+
+    Attributes:
+        name: Registry name.
+        window: Frames seen at once; odd.
+        keep: Frames in the middle of the window whose results are used; windows advance by this.
+        patch: Edge of a patch, pixels.
+        overlap: Pixels that neighbouring patches share.
+        needs: Inputs beyond the window: any of "matte", "operator", "prompt".
+        weights: File in filmrestore/weights, or "" where there are none.
+        licence: Of the weights.
+        source: Paper that the method follows.
+    """
+
+    name: str
+    window: int
+    keep: int
+    patch: int
+    overlap: int
+    needs: frozenset[str]
+    weights: str
+    licence: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a restorer is told beside the pixels.
+
+    Attributes:
+        frames: Source frame number of each frame of the window.
+        present: False where a frame beyond a cut or the shot's end is stood in for by its nearest neighbour.
+        box: The patch in the full frame.
+        full: (height, width) of the full frame.
+        overview: The middle frame shrunk to 64 x 64, net encoding, coarsely quantised.
+        settings: Only the values that networks read may be used.
+        matte: Known defects, 0..1, where the caller has them (infrared, painted).
+    """
+
+    frames: tuple[int, ...]
+    present: tuple[bool, ...]
+    box: Box
+    full: tuple[int, int]
+    overview: Float[Tensor, "3 64 64"]
+    settings: RestoreSettings
+    matte: Float[Tensor, "t 1 h w"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """A restorer's answer for the kept middle frames of its window (k = Facts.keep).
+
+    Attributes:
+        picture: Clean pixels, net encoding, unclipped; meaningful where the matte is above 0.
+        matte: Calibrated confidence 0..1 that the pixel is damaged.
+        origin: An `Origin` per pixel.
+    """
+
+    picture: Float[Tensor, "k 3 h w"]
+    matte: Float[Tensor, "k 1 h w"]
+    origin: UInt8[Tensor, "k 1 h w"]
+
+
+class Restorer(Protocol):
+    """A method that turns a damaged window into a clean one.
+
+    Laws, tested over the whole registry: no clipping above 1 or below 0; any size, odd ones too; same
+    seed, same result; one frame only works; NaN in one place does not spread beyond its patch.
+    """
+
+    @property
+    def facts(self) -> Facts: ...
+
+    @property
+    def weights_hash(self) -> str:
+        """Content hash of the loaded weights: part of the cache key."""
+        ...
+
+    def __call__(self, window: Float[Tensor, "t 3 h w"], context: Context) -> Restored: ...
+
+
+REGISTRY: dict[str, str] = {
+    "frdm": "filmrestore.restorers.frdm:load",
+}
+"""Name -> "module:function"; the function takes a torch device and gives a Restorer."""
+
+
+def load_restorer(name: str, device: str | torch.device = "cpu") -> Restorer:
+    """The restorer of that name, ready on `device`.
+
+    Raises:
+        UsageError: no such method.
+        WeightsError: its weights are missing or damaged.
+    """
+    if name not in REGISTRY:
+        raise UsageError(f"unknown method {name!r}: choose one of {', '.join(sorted(REGISTRY))}")
+    module, function = REGISTRY[name].split(":")
+    load: Callable[[torch.device], Restorer] = getattr(import_module(module), function)
+    return load(torch.device(device))
