@@ -1,0 +1,135 @@
+"""`filmrestore restore`: cleans frames, and writes matte and ledger with them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import SomeFramesFailed, UsageError
+from ..frame import Box
+from ..settings import RestoreSettings
+from .options import GroupedCommand, takes_colour, takes_output, takes_progress, takes_settings, takes_source
+from .progress import display, duration
+from .stopping import stop_on_signals
+
+if TYPE_CHECKING:
+    from ..nodes.restore import Plan, RestoreJob, RunReport
+
+
+@click.command(cls=GroupedCommand)
+@takes_source
+@takes_output
+@click.option("--matte-out", metavar="PATTERN", help="Write the mattes too.")
+@click.option("--ledger", metavar="DIR", help="Where the fixes are recorded.  [beside OUT]")
+@click.option(
+    "--report", "page", type=click.Path(path_type=Path), metavar="HTML", help="Build the page to check afterwards."
+)
+@click.option("--cache", metavar="DIR", help="Where tiles are kept.  [the user's cache folder]")
+@click.option("--cache-size", "cache_size_mib", type=click.IntRange(0), default=20480, show_default=True, metavar="MIB")
+@click.option(
+    "--roi", metavar="X0,Y0,X1,Y1", callback=lambda ctx, param, value: box(value), help="Restore this box only, px."
+)
+@click.option("--protect", metavar="PATTERN", help="Masks: where they are white, the scan stays.")
+@click.option("--defect-map", metavar="PATTERN", help='Masks of known defects (infrared), or "alpha".')
+@click.option("--cuts", metavar="FILE", help="Cuts: EDL, OTIO or a list of first frames.  [found]")
+@click.option("--analysis", metavar="FILE", help="The reel's analysis by `filmrestore probe`.  [made beside OUT]")
+@takes_colour
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Patches side by side.")
+@click.option("--dry-run", is_flag=True, help="Say frames, memory, disk and time, and do nothing.")
+@takes_progress
+@takes_settings(RestoreSettings)
+def command(
+    *,
+    source: str,
+    output: str,
+    ocio: str | None,
+    page: Path | None,
+    dry_run: bool,
+    progress: str,
+    as_json: bool,
+    **job_values: Any,
+) -> None:
+    """Restore the frames IN to OUT.
+
+    Run it again to go on where it stopped. Outside the matte every code stays the scan's.
+    """
+    from ..nodes import restore as node
+
+    job = node.RestoreJob(source=source, output=output, config=ocio, **job_values)
+    if dry_run:
+        show_plan(node.plan(job), as_json)
+        return
+    with stop_on_signals() as stop, display(progress) as shown:
+        done = node.restore(job, progress=shown, cancelled=stop.is_set)
+    if page is not None:
+        write_page(job, done, page)
+    show_run(done, as_json)
+    if done.failed:
+        raise SomeFramesFailed(failures(done.failed))
+
+
+def box(value: str | None) -> Box | None:
+    """The box that "x0,y0,x1,y1" says.
+
+    Raises:
+        UsageError: it says none.
+    """
+    if value is None:
+        return None
+    try:
+        x0, y0, x1, y1 = (int(part) for part in value.split(","))
+    except ValueError as error:
+        raise UsageError(f"--roi is {value!r}: give four whole numbers, x0,y0,x1,y1") from error
+    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+        raise UsageError(f"--roi is {value!r}: the box is empty; x0 < x1 and y0 < y1, from 0 at the top left")
+    return Box(x0=x0, y0=y0, x1=x1, y1=y1)
+
+
+def failures(failed: dict[int, str]) -> str:
+    """The failed frames and why, a line each."""
+    return "\n".join(
+        [f"{len(failed)} frames failed; run the same command again when the cause is gone"]
+        + [f"  frame {number}: {why}" for number, why in sorted(failed.items())]
+    )
+
+
+def show_plan(plan: Plan, as_json: bool) -> None:
+    """Print what a run would take."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(plan)))
+        return
+    click.echo(f"frames  {plan.frames}, {plan.done} of them done")
+    click.echo(f"memory  {plan.memory_mib:.0f} MiB")
+    click.echo(f"disk    {plan.disk_mib:.0f} MiB")
+    click.echo(f"time    {duration(plan.seconds)}")
+    for line in plan.lines:
+        click.echo(line)
+
+
+def show_run(run: RunReport, as_json: bool) -> None:
+    """Print what a run did."""
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(run), default=str))
+        return
+    click.echo(f"frames  {run.frames}: {run.restored} restored, {run.skipped} were done, {len(run.failed)} failed")
+    click.echo(f"fixes   {run.fixes}")
+    click.echo(f"tiles   {run.tiles_computed} computed, {run.tiles_cached} from the cache")
+    click.echo(f"ledger  {run.ledger}")
+
+
+def write_page(job: RestoreJob, run: RunReport, page: Path) -> None:
+    """Build the report of a run.
+
+    Raises:
+        FilmRestoreError: the scan, the result or the ledger cannot be read.
+    """
+    from ..media import open_shot
+    from ..report import build_report
+
+    with open_shot(job.source, job.span) as scan, open_shot(job.output) as result:
+        build_report(run.ledger, scan, result, page)
