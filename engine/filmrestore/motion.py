@@ -1,0 +1,163 @@
+"""Motion between neighbouring frames of one window, used as evidence: patch-local and deterministic.
+
+Every frame is given its previous and next neighbour, brought onto it by dense optical flow. Dirt bends
+flow, so the flow is kept smooth (docs/decisions/motion.md has the measurements), and where a frame differs
+from both neighbours in the same direction it is taken again from the surroundings. Neighbours are brought
+to the frame's own brightness, so that flicker is not mistaken for damage.
+
+cv2's result depends on its thread count, hence the one thread. Nothing outside the patch is read.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray as Array
+from numpy.typing import ArrayLike
+
+PREVIOUS = slice(0, 3)
+"""Channels of the previous frame, motion-compensated, in net encoding."""
+NEXT = slice(3, 6)
+"""Channels of the next frame, motion-compensated, in net encoding."""
+VALID = slice(6, 8)
+"""Previous, next: 1 where that neighbour is there and the pixel came from inside the patch, else 0."""
+AGREEMENT = slice(8, 10)
+"""Previous, next: 1 where forward and backward flow agree, falling to 0 over about two pixels."""
+CHANNELS = 10
+
+SMALLEST = 32  # DIS needs a few of its 8 px blocks at its coarsest level
+LUMA_GAIN = 230.0  # leaves net values up to 1.1 (well over scene white) unclipped in 8 bits
+SPIKE = 12.0  # 8-bit levels by which a frame must differ from both neighbours to be thought dirty
+LEVEL_CELL = 16  # px; flicker is smoother than this
+LEVEL_BOUND = 0.1  # net units; about three quarters of a stop
+
+
+def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 10 h w"]:
+    """Motion-compensated neighbours of every frame of a window.
+
+    Args:
+        window: (t, 3, h, w) float32, net encoding, finite; a CPU tensor will do.
+        present: Which frames are real. The others neither get nor give evidence.
+
+    Returns:
+        Channels `PREVIOUS`, `NEXT`, `VALID`, `AGREEMENT`; zeros where there is no neighbour.
+    """
+    frames = np.ascontiguousarray(np.moveaxis(np.asarray(window, dtype=np.float32), 1, 3))
+    count, height, width, _ = frames.shape
+    assert len(present) == count
+    stack = np.zeros((count, CHANNELS, height, width), np.float32)
+    lumas = [luma8(frame) for frame in frames]
+    fields = {
+        (a, b): flow(lumas[a], lumas[b])
+        for a in range(count)
+        for b in (a - 1, a + 1)
+        if 0 <= b < count and present[a] and present[b]
+    }
+    for centre in range(count):
+        neighbours = [b for b in (centre - 1, centre + 1) if (centre, b) in fields]
+        repaired = _repair_under_spikes(lumas, centre, {b: fields[centre, b] for b in neighbours})
+        for b in neighbours:
+            side = int(b > centre)
+            warped, valid = compensate(frames[b], repaired[b])
+            warped = _match_level(warped, frames[centre], valid)
+            stack[centre, 3 * side : 3 * side + 3] = np.moveaxis(warped * valid[..., None], 2, 0)
+            stack[centre, VALID][side] = valid
+            stack[centre, AGREEMENT][side] = _agreement(repaired[b], fields[b, centre]) * valid
+    return stack
+
+
+def luma8(net: Float32[Array, "h w 3"]) -> UInt8[Array, "h w"]:
+    """An 8-bit luma for flow, of a finite net-encoded picture."""
+    luma = net @ np.array([0.25, 0.5, 0.25], np.float32)
+    return np.clip(luma * LUMA_GAIN + 0.5, 0, 255).astype(np.uint8)
+
+
+def flow(a: UInt8[Array, "h w"], b: UInt8[Array, "h w"]) -> Float32[Array, "h w 2"]:
+    """Dense optical flow, pixels (x, y): what is at p in `a` is at p + flow in `b`.
+
+    Source: T. Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016, as in OpenCV.
+    """
+    height, width = a.shape
+    below, right = max(0, SMALLEST - height), max(0, SMALLEST - width)
+    if below or right:
+        a, b = (cv2.copyMakeBorder(x, 0, below, 0, right, cv2.BORDER_REPLICATE) for x in (a, b))
+    cv2.setNumThreads(1)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setPatchStride(4)
+    search.setGradientDescentIterations(12)
+    search.setVariationalRefinementAlpha(120.0)
+    field: Float32[Array, "h w 2"] = search.calc(a, b, None)[:height, :width]
+    return field
+
+
+def compensate(
+    neighbour: Float32[Array, "h w c"], field: Float32[Array, "h w 2"]
+) -> tuple[Float32[Array, "h w c"], Float32[Array, "h w"]]:
+    """A neighbour brought onto the frame that `field` starts from.
+
+    Returns:
+        The picture, bilinear, and 1 where it came from inside the neighbour, else 0.
+    """
+    cv2.setNumThreads(1)
+    height, width = field.shape[:2]
+    x = field[..., 0] + np.arange(width, dtype=np.float32)
+    y = field[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    warped = cv2.remap(neighbour, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inside = (x > -1) & (x < width) & (y > -1) & (y < height)
+    return warped.reshape(height, width, -1), inside.astype(np.float32)
+
+
+def _repair_under_spikes(
+    lumas: list[UInt8[Array, "h w"]], centre: int, fields: dict[int, Float32[Array, "h w 2"]]
+) -> dict[int, Float32[Array, "h w 2"]]:
+    """Fields whose vectors under likely dirt are taken from their surroundings."""
+    if len(fields) < 2:
+        return fields
+    own = _smooth(lumas[centre].astype(np.float32))
+    seen = (compensate(lumas[b].astype(np.float32)[..., None], field)[0] for b, field in fields.items())
+    before, after = (own - _smooth(luma[..., 0]) for luma in seen)
+    spike = (np.minimum(abs(before), abs(after)) > SPIKE) & (before * after > 0)
+    if not spike.any():
+        return fields
+    dirty = cv2.dilate(spike.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    return {b: np.where(dirty[..., None], _surroundings(field, dirty), field) for b, field in fields.items()}
+
+
+def _smooth(luma: Float32[Array, "h w"]) -> Float32[Array, "h w"]:
+    smooth: Float32[Array, "h w"] = cv2.blur(luma, (3, 3))
+    return smooth
+
+
+def _surroundings(field: Float32[Array, "h w 2"], dirty: Array) -> Float32[Array, "h w 2"]:
+    """Normalised blur (sigma 6 px) of the vectors outside `dirty`."""
+    height, width = dirty.shape
+    small = (max(1, width // 4), max(1, height // 4))
+    weight = (~dirty).astype(np.float32)
+    total = cv2.GaussianBlur(cv2.resize(field * weight[..., None], small, interpolation=cv2.INTER_AREA), (0, 0), 1.5)
+    share = cv2.GaussianBlur(cv2.resize(weight, small, interpolation=cv2.INTER_AREA), (0, 0), 1.5)
+    mean = total / np.maximum(share, 1e-3)[..., None]
+    filled: Float32[Array, "h w 2"] = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR)
+    return filled
+
+
+def _agreement(there: Float32[Array, "h w 2"], back: Float32[Array, "h w 2"]) -> Float32[Array, "h w"]:
+    """exp(-d^2 / 2), d the distance in pixels by which going there and back misses."""
+    returned, _ = compensate(back, there)
+    miss = there + returned
+    agreement: Float32[Array, "h w"] = np.exp(-0.5 * (miss[..., 0] ** 2 + miss[..., 1] ** 2))
+    return agreement
+
+
+def _match_level(
+    warped: Float32[Array, "h w 3"], centre: Float32[Array, "h w 3"], valid: Float32[Array, "h w"]
+) -> Float32[Array, "h w 3"]:
+    """`warped` moved to the brightness of `centre`: a smooth, bounded offset, blind to small defects."""
+    height, width = valid.shape
+    cells = (-(-width // LEVEL_CELL), -(-height // LEVEL_CELL))
+    bounded = np.clip((centre - warped) * valid[..., None], -LEVEL_BOUND, LEVEL_BOUND)
+    mean = cv2.resize(bounded, cells, interpolation=cv2.INTER_AREA).reshape(cells[1], cells[0], 3)
+    middle = np.dstack([cv2.medianBlur(np.ascontiguousarray(mean[..., channel]), 5) for channel in range(3)])
+    offset = cv2.resize(cv2.blur(middle, (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
+    level: Float32[Array, "h w 3"] = warped + offset
+    return level
