@@ -155,23 +155,51 @@ class RestoreSettings(Settings):
         0.0, 0.0, 1000.0, "Smallest defect", "Defects of a smaller diameter stay.", soft=(0.0, 20.0), unit="px"
     )
     largest: float = number(
-        0.0, 0.0, 100000.0, "Largest defect", "Defects longer than this stay; 0 is no limit.", soft=(0.0, 500.0), unit="px"
+        0.0,
+        0.0,
+        100000.0,
+        "Largest defect",
+        "Defects longer than this stay; 0 is no limit.",
+        soft=(0.0, 500.0),
+        unit="px",
     )
     guard: float = number(
-        0.5, 0.0, 1.0, "Motion guard", "How readily a mark seen again in a neighbour frame counts as moving picture, not dirt."
+        0.5,
+        0.0,
+        1.0,
+        "Motion guard",
+        "How readily a mark seen again in a neighbour frame counts as moving picture, not dirt.",
     )
-    grow: float = number(0.0, 0.0, 16.0, "Grow", "Widens every repair.", "Matte", soft=(0.0, 4.0), unit="px")
+    grow: float = number(
+        0.0, 0.0, 16.0, "Grow", "Widens every repair.", "Matte", soft=(0.0, 4.0), unit="px", network=True
+    )
     mix: float = number(1.0, 0.0, 1.0, "Mix", "Dissolves between the scan and the output.", "Output")
-    grain: float = number(1.0, 0.0, 2.0, "Grain", "Grain given to generated pixels, against their surroundings.", "Grain")
+    grain: float = number(
+        1.0, 0.0, 2.0, "Grain", "Grain given to generated pixels, against their surroundings.", "Grain"
+    )
     temporal_radius: int = number(
-        2, 0, 2, "Temporal radius", "Neighbour frames looked at on each side; 0 works on single frames.", "Time",
-        unit="frames", network=True,
+        2,
+        0,
+        2,
+        "Temporal radius",
+        "Neighbour frames looked at on each side; 0 works on single frames.",
+        "Time",
+        unit="frames",
+        network=True,
     )
     handles: int = number(
-        3, 0, 100, "Handles", "Frames read beyond the span, where there are any, so that its ends have full windows.", "Time",
-        soft=(0, 10), unit="frames", network=True,
+        3,
+        0,
+        100,
+        "Handles",
+        "Frames read beyond the span, where there are any, so that its ends have full windows.",
+        "Time",
+        soft=(0, 10),
+        unit="frames",
     )
-    seed: int = number(0, 0, 2**31 - 1, "Seed", "Another seed gives other generated texture.", "Output", soft=(0, 1000), network=True)
+    seed: int = number(
+        0, 0, 2**31 - 1, "Seed", "Another seed gives other generated texture.", "Output", soft=(0, 1000), network=True
+    )
     output: str = choice(
         "result",
         ("result", "matte", "difference", "overlay", "removed"),
@@ -180,7 +208,15 @@ class RestoreSettings(Settings):
         "Output",
     )
     defect_map_threshold: float = number(
-        0.5, 0.0, 1.0, "Defect map threshold", "Where a given defect map (infrared) is above this, the pixel is repaired.", "Matte"
+        0.5,
+        0.0,
+        1.0,
+        "Defect map threshold",
+        "Where a given defect map (infrared) is above this, the pixel is repaired.",
+        "Matte",
+    )
+    defect_map_invert: bool = switch(
+        False, "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", network=True
     )
 
 
@@ -195,7 +231,15 @@ class GrainSettings(Settings):
         "Keep the grain, match it to a reference plate, add some, or reduce it.",
         "Grain",
     )
-    amount: float = number(1.0, 0.0, 4.0, "Amount", "Grain against the measured amount; for reduce, the share taken away.", "Grain", soft=(0.0, 2.0))
+    amount: float = number(
+        1.0,
+        0.0,
+        4.0,
+        "Amount",
+        "Grain against the measured amount; for reduce, the share taken away.",
+        "Grain",
+        soft=(0.0, 2.0),
+    )
     size: float = number(1.0, 0.25, 8.0, "Size", "Grain size against the measured one.", "Grain", soft=(0.5, 3.0))
     red: float = number(1.0, 0.0, 4.0, "Red", "Grain of the red layer.", "Layers", soft=(0.0, 2.0))
     green: float = number(1.0, 0.0, 4.0, "Green", "Grain of the green layer.", "Layers", soft=(0.0, 2.0))

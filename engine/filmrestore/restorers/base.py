@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
+from importlib.metadata import version
 from typing import Protocol
 
 import torch
@@ -106,6 +107,14 @@ class Restorer(Protocol):
         """Content hash of the loaded weights: part of the cache key."""
         ...
 
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def precision(self) -> str:
+        """Of the arithmetic: "float32" or "bfloat16"."""
+        ...
+
     def __call__(self, window: Float[Tensor, "t 3 h w"], context: Context) -> Restored: ...
 
 
@@ -127,3 +136,18 @@ def load_restorer(name: str, device: str | torch.device = "cpu") -> Restorer:
     module, function = REGISTRY[name].split(":")
     load: Callable[[torch.device], Restorer] = getattr(import_module(module), function)
     return load(torch.device(device))
+
+
+def numeric_class(restorer: Restorer) -> dict[str, str]:
+    """What has to be the same for two runs to give the same bits."""
+    kind = restorer.device.type
+    return {
+        "device": torch.cuda.get_device_name(restorer.device) if kind == "cuda" else kind,
+        "backend": "torch",
+        "precision": restorer.precision,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+        "opencv": version("opencv-python"),
+        "opencolorio": version("opencolorio"),
+    }

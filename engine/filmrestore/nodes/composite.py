@@ -1,0 +1,263 @@
+"""From confidence to codes: which pixels are repaired, how much, and the composite in the file's own codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..colour import Colour
+from ..fixes.guard import is_moving_picture
+from ..frame import Box, Codes, Frame
+from ..grain import GrainModel, regrain
+from ..restorers.base import Origin
+from ..settings import RestoreSettings
+from .tiles import Blended
+
+F32 = NDArray[np.float32]
+_LUMA = np.array([0.2722287, 0.6740818, 0.0536895], np.float32)  # AP1 luminance (ACES TB-2014-004)
+_HYSTERESIS = 0.5  # a defect spreads to where the confidence is half of what it takes to begin one
+_RING = 16  # pixels of surroundings that grain is measured on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """The repaired picture channels of one frame.
+
+    Attributes:
+        codes: (h, w, c), the scan's codes where `matte` is 0.
+        matte: (h, w) 0..1, how much of the restored value stands in `codes`; above 0 wherever a code changed.
+        origin: (h, w) `Origin`, UNTOUCHED where the matte is 0.
+        taken_back: Marks that the motion guard spared.
+    """
+
+    codes: Codes
+    matte: F32
+    origin: NDArray[np.uint8]
+    taken_back: int
+
+
+def net_luma(frame: Frame, colour: Colour) -> F32:
+    """Luma of a frame in net encoding, shape (h, w)."""
+    return np.asarray(colour.to_net(frame.picture()) @ _LUMA, np.float32)
+
+
+def threshold(sensitivity: float) -> float:
+    """The confidence from which on a defect is repaired: 0.5 at a sensitivity of 0.5, none at 0."""
+    return float(1.0 / (1.0 + np.exp(-5.0 * (0.5 - sensitivity)))) if sensitivity > 0 else float("inf")
+
+
+def repair(
+    frame: Frame,
+    blended: Blended,
+    lumas: Callable[[], Sequence[F32]],
+    colour: Colour,
+    settings: RestoreSettings,
+    *,
+    grain: GrainModel | None,
+    protect: F32 | None = None,
+    defect_map: F32 | None = None,
+    roi: Box | None = None,
+) -> Repair:
+    """Composites what the tiles propose into the frame's own codes.
+
+    Args:
+        frame: The scan.
+        blended: The tiles' answer for it.
+        lumas: Gives the luma (`net_luma`) of the frame, then of those before and after it that belong to the same
+            shot; asked only where there is something to repair.
+        colour: Of the shot.
+        settings: All of them; none of those read here renders a tile anew.
+        grain: The reel's grain, for pixels that carry none of their own.
+        protect: (h, w) 0..1, where nothing may be touched.
+        defect_map: (h, w) 0..1, where something must be.
+        roi: Only here.
+    """
+    scan = frame.picture()
+    confidence = _confidence(blended.confidence, scan, protect, roi)
+    wanted = np.zeros(confidence.shape, np.bool_)
+    if defect_map is not None:
+        wanted = (defect_map > settings.defect_map_threshold) & (confidence >= 0)
+    candidates = confidence > 0
+    candidates |= wanted
+    empty = Repair(
+        codes=scan,
+        matte=np.zeros(confidence.shape, np.float32),
+        origin=np.zeros(confidence.shape, np.uint8),
+        taken_back=0,
+    )
+    if not candidates.any():
+        return empty
+    luma, *around = lumas()
+    proposed = np.where(blended.origin > 0, blended.picture @ _LUMA, luma)
+    region, count = _region(confidence, wanted, proposed > luma, settings)
+    if not count:
+        return empty
+    labels, boxes, areas = _components(region)
+    keep = np.ones(len(boxes), np.bool_)
+    for index, (box, area) in enumerate(zip(boxes, areas, strict=True)):
+        keep[index] = _size_fits(box, area, settings)
+    taken_back = 0
+    if settings.guard > 0 and around:
+        reach = max(8, frame.codes.shape[1] // 48)
+        for index in np.flatnonzero(keep):
+            box = boxes[index]
+            mark = labels[box.slices] == index + 1
+            if wanted[box.slices][mark].any():
+                continue
+            if is_moving_picture(luma, box, mark, proposed[box.slices], around, guard=settings.guard, reach=reach):
+                keep[index] = False
+                taken_back += 1
+    region = np.concatenate(([False], keep))[labels]
+    matte = _matte(region, blended.origin > 0, settings)
+    if protect is not None:
+        matte *= 1.0 - protect
+    matte[confidence < 0] = 0
+    codes, origin = _lay_over(frame, scan, blended, matte, colour, settings, grain)
+    matte[origin == Origin.UNTOUCHED] = 0
+    return Repair(codes=codes, matte=matte, origin=origin, taken_back=taken_back)
+
+
+def _confidence(confidence: F32, scan: Codes, protect: F32 | None, roi: Box | None) -> F32:
+    """The confidence with everything that may not be touched at -1: outside the region, protected, not finite."""
+    confidence = confidence.copy()
+    if protect is not None:
+        confidence *= 1.0 - protect
+        confidence[protect >= 1.0] = -1
+    if scan.dtype.kind == "f":
+        confidence[~np.isfinite(scan).all(axis=2)] = -1
+    if roi is not None:
+        outside = np.ones(confidence.shape, np.bool_)
+        outside[roi.slices] = False
+        confidence[outside] = -1
+    return confidence
+
+
+def _region(
+    confidence: F32, wanted: NDArray[np.bool_], is_dark: NDArray[np.bool_], settings: RestoreSettings
+) -> tuple[NDArray[np.bool_], int]:
+    """Hysteresis by polarity: weak confidence counts where it hangs together with strong."""
+    limit = np.where(
+        is_dark, np.float32(threshold(settings.sensitivity_dark)), np.float32(threshold(settings.sensitivity_light))
+    )
+    strong = (confidence >= limit) | wanted
+    weak = (confidence >= limit * _HYSTERESIS) | wanted
+    count, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
+    has_strong = np.zeros(count, np.bool_)
+    has_strong[labels[strong]] = True
+    has_strong[0] = False
+    return has_strong[labels], int(has_strong.sum())
+
+
+def _components(region: NDArray[np.bool_]) -> tuple[NDArray[np.int32], list[Box], list[int]]:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=8)
+    boxes = [Box(x0=int(x), y0=int(y), x1=int(x + w), y1=int(y + h)) for x, y, w, h, _ in stats[1:]]
+    return labels, boxes, [int(area) for area in stats[1:, cv2.CC_STAT_AREA]]
+
+
+def _size_fits(box: Box, area: int, settings: RestoreSettings) -> bool:
+    diameter = 2.0 * np.sqrt(area / np.pi)
+    longest = max(box.width, box.height)
+    return bool(diameter >= settings.smallest and (settings.largest <= 0 or longest <= settings.largest))
+
+
+def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: RestoreSettings) -> F32:
+    """The region one pixel wider (the scanner's blur spreads a defect's edge), then half a pixel's feather."""
+    core = region.astype(np.uint8)
+    radius = 1 + round(settings.grow)
+    core = cv2.dilate(core, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))
+    rim = cv2.dilate(core, np.ones((3, 3), np.uint8))
+    matte = (core.astype(np.float32) + rim.astype(np.float32)) / 2
+    matte[~support] = 0
+    return matte
+
+
+def _lay_over(
+    frame: Frame,
+    scan: Codes,
+    blended: Blended,
+    matte: F32,
+    colour: Colour,
+    settings: RestoreSettings,
+    grain: GrainModel | None,
+) -> tuple[Codes, NDArray[np.uint8]]:
+    """The composite, component by component, so that a frame with one speck costs one speck."""
+    codes = scan.copy()
+    origin = np.zeros(matte.shape, np.uint8)
+    opacity = matte * np.float32(settings.strength * settings.mix)
+    _, boxes, _ = _components(matte > 0)
+    full = matte.shape
+    for box in boxes:
+        wide = Box(
+            x0=max(box.x0 - _RING, 0),
+            y0=max(box.y0 - _RING, 0),
+            x1=min(box.x1 + _RING, full[1]),
+            y1=min(box.y1 + _RING, full[0]),
+        )
+        here = _inside(box, wide)
+        old = np.ascontiguousarray(scan[wide.slices])
+        mask = np.zeros((wide.height, wide.width), np.bool_)
+        mask[here] = matte[box.slices] > 0
+        net = colour.to_net(old)
+        net[mask] = blended.picture[wide.slices][mask]
+        if _is_neutral(old):
+            net[mask] = net[mask].mean(axis=-1, keepdims=True)
+        made = mask & (blended.origin[wide.slices] >= Origin.INTERPOLATED)
+        if grain is not None and settings.grain > 0 and made.any():
+            net = regrain(net, made, grain, settings.seed, frame.number, settings.grain, origin=(wide.x0, wide.y0))
+        new = colour.from_net(net)
+        blend = _blend(old, new, opacity[wide.slices])
+        changed = mask & (
+            blend.view(np.uint8).reshape(*mask.shape, -1) != old.view(np.uint8).reshape(*mask.shape, -1)
+        ).any(axis=2)
+        codes[wide.slices][changed] = blend[changed]
+        origin[wide.slices][changed] = blended.origin[wide.slices][changed]
+    return codes, origin
+
+
+def _inside(box: Box, wide: Box) -> tuple[slice, slice]:
+    return slice(box.y0 - wide.y0, box.y1 - wide.y0), slice(box.x0 - wide.x0, box.x1 - wide.x0)
+
+
+def _is_neutral(codes: Codes) -> bool:
+    """Whether all channels are the same, so that a repair must bring no colour in."""
+    return codes.shape[2] == 1 or bool((codes == codes[:, :, :1]).all())
+
+
+def _blend(old: Codes, new: Codes, opacity: F32) -> Codes:
+    """old + opacity (new - old) in the codes' own dtype; rounded for integers."""
+    wide = np.float64 if old.dtype.itemsize > 2 else np.float32
+    mixed = old.astype(wide) + opacity[:, :, None] * (new.astype(wide) - old.astype(wide))
+    if old.dtype.kind == "u":
+        mixed = np.round(mixed)
+    return np.where(opacity[:, :, None] > 0, mixed, old).astype(old.dtype)
+
+
+def view(output: str, frame: Frame, done: Repair, mix: float) -> Codes:
+    """The picture channels that are written for `settings.output`.
+
+    result: as repaired. matte: full scale where repaired. difference: how much each code moved. overlay: the
+    scan with the matte in red (white where there is one channel). removed: the scan's own pixels inside the
+    matte, black elsewhere.
+    """
+    if output == "result":
+        return done.codes
+    scan = frame.picture()
+    white = frame.format.white
+    matte = done.matte[:, :, None]
+    wide = np.float64 if scan.dtype.itemsize > 2 else np.float32
+    if output == "matte":
+        shown = np.repeat(matte.astype(wide) * white, scan.shape[2], axis=2)
+    elif output == "difference":
+        shown = np.abs(done.codes.astype(wide) - scan.astype(wide))
+    elif output == "removed":
+        shown = scan * (matte > 0)
+    else:
+        tint = np.zeros(scan.shape[2], wide)
+        tint[0] = white
+        shown = scan + 0.6 * matte * (tint - scan.astype(wide))
+    shown = scan + mix * (shown - scan.astype(wide))
+    return (np.round(shown) if scan.dtype.kind == "u" else shown).astype(scan.dtype)

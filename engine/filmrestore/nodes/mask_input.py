@@ -1,0 +1,74 @@
+"""Masks that come with a shot: protect masks and defect maps, one image a frame, one for all, or the scan's alpha."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MixedFormats, UsageError
+from ..frame import Frame
+from ..media import Shot, open_shot
+
+
+class MaskInput:
+    """Reads a mask for each frame of a shot as float32 (h, w), 0..1.
+
+    Args:
+        masks: The masks' own shot; None takes the scan's alpha.
+        invert: White counts as black.
+    """
+
+    def __init__(self, masks: Shot | None, *, invert: bool) -> None:
+        self._masks, self._invert = masks, invert
+
+    @classmethod
+    def open(cls, source: str | None, shot: Shot, *, invert: bool = False) -> MaskInput | None:
+        """The mask input of a pattern, a single image or "alpha"; None for None.
+
+        Raises:
+            InputError: nothing there.
+            UsageError: "alpha", but the scan has none.
+            MixedFormats: another size than the scan's.
+        """
+        if source is None:
+            return None
+        if source == "alpha":
+            if shot.format.alpha is None:
+                raise UsageError(
+                    f"the defect map is to be the scan's alpha, but {shot.name} has {shot.format.channels}"
+                )
+            return cls(None, invert=invert)
+        masks = open_shot(source)
+        if (masks.format.width, masks.format.height) != (shot.format.width, shot.format.height):
+            raise MixedFormats(
+                f"{source} is {masks.format.width}x{masks.format.height}, the scan {shot.format.width}x"
+                f"{shot.format.height}: give masks of the scan's size"
+            )
+        return cls(masks, invert=invert)
+
+    def facts(self, number: int) -> bytes:
+        """Name, size and time of the file that holds the mask of a frame."""
+        if self._masks is None:
+            return b"alpha"
+        stat = self._masks.path_of(self._number(number)).stat()
+        return f"{stat.st_size} {stat.st_mtime_ns} {self._invert}".encode()
+
+    def read(self, number: int, frame: Frame) -> NDArray[np.float32]:
+        """The mask of a frame.
+
+        Raises:
+            InputError: it is missing or cannot be read.
+        """
+        if self._masks is None:
+            alpha = frame.format.alpha
+            assert alpha is not None
+            plane, white = frame.codes[:, :, alpha], frame.format.white
+        else:
+            mask = self._masks.read(self._number(number))
+            plane, white = mask.picture()[:, :, 0], mask.format.white
+        values = np.clip(np.nan_to_num(plane.astype(np.float32) / np.float32(white)), 0.0, 1.0)
+        return 1.0 - values if self._invert else values
+
+    def _number(self, number: int) -> int:
+        assert self._masks is not None
+        return self._masks.available[0] if len(self._masks.available) == 1 else number

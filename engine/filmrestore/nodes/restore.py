@@ -1,0 +1,542 @@
+"""The restore node: scanned frames in; repaired frames, mattes and a ledger of every fix out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter, sleep
+
+import filelock
+import numpy as np
+import torch
+import xxhash
+from msgspec import structs
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..analysis import Analysis, analyse
+from ..cache import TileCache
+from ..colour import Colour, open_colour
+from ..errors import Cancelled, FilmRestoreError, InputError, ResourceError, UsageError
+from ..fixes import (
+    FrameRecord,
+    Header,
+    LedgerWriter,
+    RecordedFix,
+    codes_checksum,
+    file_checksum,
+    find_fixes,
+    persistence,
+    scan_facts,
+)
+from ..frame import Box, Frame
+from ..grain import GrainModel
+from ..media import Shot, Writer, open_shot, open_writer, parse_pattern, write_plane
+from ..media.atomic import atomic_write
+from ..restorers.base import Restorer, load_restorer, numeric_class
+from ..scenes import read_cuts
+from ..settings import RestoreSettings
+from .composite import net_luma, repair, view
+from .mask_input import MaskInput
+from .reader import WindowReader
+from .tiles import Blended, Meter, TileMaker
+from .windows import Unit, plan_units, without
+
+F32 = NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+_WAIT_S = 0.5  # between looks at frames that another process works on
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreJob:
+    """What to restore, to where, and how.
+
+    Attributes:
+        source: Pattern, folder, image or movie of the scan.
+        output: Pattern or movie to write; never the source.
+        span: Frames to restore, "1001-1100"; all when None.
+        settings: Of the node.
+        matte_out: Pattern for mattes (single channel PNG, TIFF or EXR).
+        ledger: Folder of the ledger; beside the output when None.
+        cache: Folder of the tile cache; None keeps no tiles.
+        cache_size_mib: Bound of that folder.
+        roi: Repair only here (top left of the data window is 0, 0).
+        protect: Pattern of masks, white where nothing may be touched.
+        defect_map: Pattern of masks, white where there is a defect, or "alpha" for the scan's own alpha.
+        cuts: EDL, OTIO or list of cuts; found in the picture when None.
+        analysis: The reel's analysis file; beside the output, and made, when None or not there.
+        colourspace, working_space, config: See `colour.open_colour`.
+        device: torch device.
+        threads: Patches restored side by side; changes no bit.
+        overwrite: "never", "changed" (frames whose inputs, settings or weights changed) or "always".
+        on_error: "stop", "skip" (leave the frame out) or "copy" (the scan as it is); for a frame that fails.
+        lossy: Allow containers that do not keep codes.
+    """
+
+    source: str
+    output: str
+    span: str | None = None
+    settings: RestoreSettings = field(default_factory=RestoreSettings)
+    matte_out: str | None = None
+    ledger: str | None = None
+    cache: str | None = None
+    cache_size_mib: int = 8192
+    roi: Box | None = None
+    protect: str | None = None
+    defect_map: str | None = None
+    cuts: str | None = None
+    analysis: str | None = None
+    colourspace: str | None = None
+    working_space: str = "scene_linear"
+    config: str | None = None
+    device: str = "cpu"
+    threads: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
+    overwrite: str = "changed"
+    on_error: str = "stop"
+    lossy: bool = False
+
+
+@dataclass(kw_only=True)
+class RunReport:
+    """What a run did.
+
+    Attributes:
+        frames: Frames asked for.
+        restored, skipped: Of them, done now, and found done already (by an earlier or another run).
+        failed: Frame -> why.
+        fixes: Fixes made now.
+        taken_back: Marks that the motion guard spared.
+        seconds: Wall time of the run.
+        seconds_by_stage: Time in each stage, added up over threads.
+        tiles_computed, tiles_cached: Patches that went through the network, and that the cache had.
+        ledger: The ledger's folder.
+    """
+
+    frames: int = 0
+    restored: int = 0
+    skipped: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    fixes: int = 0
+    taken_back: int = 0
+    seconds: float = 0.0
+    seconds_by_stage: dict[str, float] = field(default_factory=dict)
+    tiles_computed: int = 0
+    tiles_cached: int = 0
+    ledger: str = ""
+
+
+def restore(
+    job: RestoreJob, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
+) -> RunReport:
+    """Runs the job; frames that are done already are left alone, so that running again resumes.
+
+    Args:
+        job: The job.
+        progress: Called with ("restore", frames done, frames in all).
+        cancelled: Asked between patches; True ends the run with what is finished kept.
+
+    Raises:
+        Cancelled: `cancelled` said so.
+        FilmRestoreError: with on_error "stop", at the first frame that fails; else for the job as a whole.
+    """
+    started = perf_counter()
+    with ExitStack() as stack:
+        run = _Run(job, stack, progress or _silent, cancelled or _never)
+        run.all_units()
+    report = run.report
+    report.seconds = perf_counter() - started
+    report.seconds_by_stage = dict(run.meter.seconds)
+    report.tiles_computed, report.tiles_cached = run.meter.computed, run.meter.cached
+    return report
+
+
+def ledger_path(job: RestoreJob, shot: Shot) -> Path:
+    """Where the job's ledger lies."""
+    return Path(job.ledger) if job.ledger else _beside(job.output, shot.name, ".ledger")
+
+
+def _beside(output: str, name: str, ending: str) -> Path:
+    """`name` + `ending` in the folder of the output."""
+    return Path(output).parent / (name + ending)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """A progress call for those who watch none."""
+
+
+def _never() -> bool:
+    return False
+
+
+def check_job(job: RestoreJob) -> None:
+    """Refuses what cannot be meant.
+
+    Raises:
+        UsageError: an unknown word, or an output that would overwrite the scan.
+    """
+    for name, allowed in (("overwrite", ("never", "changed", "always")), ("on_error", ("stop", "skip", "copy"))):
+        if getattr(job, name) not in allowed:
+            raise UsageError(f"{name} is {getattr(job, name)!r}: choose one of {', '.join(allowed)}")
+    if job.threads < 1:
+        raise UsageError(f"threads is {job.threads}: give 1 or more")
+
+
+def open_job(job: RestoreJob) -> tuple[Shot, Colour]:
+    """The job's shot and its colour.
+
+    Raises:
+        InputError, UsageError: see `media.open_shot` and `colour.open_colour`.
+    """
+    check_job(job)
+    shot = open_shot(job.source, job.span)
+    colour = open_colour(
+        shot.format,
+        colourspace=job.colourspace,
+        working_space=job.working_space,
+        config=job.config,
+        path=shot.path_of(shot.frames[0]),
+    )
+    return shot, colour
+
+
+def load_device(job: RestoreJob) -> Restorer:
+    """The job's restorer on its device.
+
+    Raises:
+        ResourceError: the device is not there.
+    """
+    try:
+        device = torch.device(job.device)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ResourceError(f"device {job.device!r} cannot be used: {error}; try --device cpu") from error
+    return load_restorer(job.settings.method, device)
+
+
+def reel_analysis(job: RestoreJob, shot: Shot, colour: Colour, progress: Progress) -> Analysis:
+    """The reel's analysis: read, or made and saved for every later chunk."""
+    path = Path(job.analysis) if job.analysis else _beside(job.output, shot.name, ".analysis.json")
+    if path.exists():
+        return Analysis.load(path)
+    made = analyse(shot, colour, progress=progress)
+    made.save(path)
+    return made
+
+
+def units_of(job: RestoreJob, shot: Shot, cuts: Sequence[int], restorer: Restorer) -> list[Unit]:
+    """The units of the job's frames."""
+    handles = job.settings.handles
+    first, last = min(shot.frames) - handles, max(shot.frames) + handles
+    readable = [n for n in shot.available if first <= n <= last]
+    facts = restorer.facts
+    return plan_units(shot.frames, readable, cuts, window=facts.window, keep=facts.keep)
+
+
+class _Run:
+    """One run of the job: what is open, and what was done."""
+
+    def __init__(self, job: RestoreJob, stack: ExitStack, progress: Progress, cancelled: Callable[[], bool]) -> None:
+        self.job, self._progress, self._is_cancelled = job, progress, cancelled
+        self.meter = Meter()
+        self.shot, self.colour = open_job(job)
+        stack.callback(self.shot.close)
+        self.restorer = load_device(job)
+        self._class = numeric_class(self.restorer)
+        self._protect = MaskInput.open(job.protect, self.shot)
+        self._map = MaskInput.open(job.defect_map, self.shot, invert=job.settings.defect_map_invert)
+        analysis = reel_analysis(job, self.shot, self.colour, progress)
+        self._cuts = read_cuts(job.cuts, self.shot) if job.cuts else analysis.cuts
+        self._grain: GrainModel | None = analysis.grain
+        self._writer: Writer = stack.enter_context(
+            open_writer(job.output, like=self.shot, lossy=job.lossy, overwrite=True)
+        )
+        self._ledger_path = ledger_path(job, self.shot)
+        self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
+        self._locks = self._ledger_path / "locks"
+        self._locks.mkdir(exist_ok=True)
+        facts = self.restorer.facts
+        self._reader = stack.enter_context(WindowReader(self.shot, self.meter, hold=facts.window + facts.keep + 1))
+        self._tiles = TileMaker(
+            self.restorer,
+            self.colour,
+            job.settings,
+            self._class,
+            cache=TileCache(Path(job.cache), job.cache_size_mib) if job.cache else None,
+            threads=job.threads,
+            roi=job.roi,
+            meter=self.meter,
+            cancelled=self._check_cancelled,
+        )
+        stack.callback(self._tiles.close)
+        self._finishers = stack.enter_context(ThreadPoolExecutor(min(job.threads, facts.keep), "finish"))
+        self._matte_pattern = parse_pattern(job.matte_out) if job.matte_out else None
+        self._made: set[int] = set()
+        self.report = RunReport(frames=len(self.shot.frames), ledger=str(self._ledger_path))
+
+    def all_units(self) -> None:
+        """Restores unit after unit; those that another process holds come last."""
+        units = units_of(self.job, self.shot, self._cuts, self.restorer)
+        todo = self._not_done(units)
+        while todo:
+            busy = []
+            for unit, following in zip(todo, [*todo[1:], None], strict=True):
+                self._check_cancelled()
+                with self._claimed(unit) as mine:
+                    if mine is None:
+                        busy.append(unit)
+                        continue
+                    if following is not None:
+                        self._reader.ahead([*unit.sources, *following.sources])
+                    self._one_unit(mine)
+                self._tell()
+            todo = self._not_done(busy)
+            if todo:
+                sleep(_WAIT_S)
+        self._writer.flush()
+        self._tell()
+
+    def _tell(self) -> None:
+        done = self.report.restored + self.report.skipped + len(self.report.failed)
+        self._progress("restore", done, self.report.frames)
+
+    def _check_cancelled(self) -> None:
+        if self._is_cancelled():
+            raise Cancelled("stopped; every finished frame is kept: run the same command again to go on")
+
+    @contextmanager
+    def _claimed(self, unit: Unit) -> Iterator[Unit | None]:
+        """What is left to do of the unit once it is ours; None while another process works on it."""
+        lock = filelock.FileLock(self._locks / f"{unit.name}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            yield None
+            return
+        try:
+            rest = self._not_done([unit])
+            yield rest[0] if rest else replace(unit, kept=(), slots=())
+        finally:
+            lock.release()
+
+    def _not_done(self, units: Sequence[Unit]) -> list[Unit]:
+        """The units with the frames that still have to be made; counts the others as skipped."""
+        rest = []
+        for unit in units:
+            wanted = [pair for pair in zip(unit.kept, unit.slots, strict=True) if not self._is_done(pair[0], unit)]
+            self.report.skipped += sum(n not in self._made for n in unit.kept) - len(wanted)
+            if wanted:
+                kept, slots = zip(*wanted, strict=True)
+                rest.append(replace(unit, kept=kept, slots=slots))
+        return rest
+
+    def _is_done(self, number: int, unit: Unit) -> bool:
+        if number in self._made:
+            return True
+        if self.job.overwrite == "always" or not self._writer.exists(number):
+            return False
+        if self.job.overwrite == "never":
+            return True
+        record = self._ledger.record(number)
+        if record is None or record.inputs != self._inputs(number, unit):
+            return False
+        return self._matte_pattern is None or self._matte_pattern.path_of(number).exists()
+
+    def _inputs(self, number: int, unit: Unit) -> str:
+        """A digest of every file that decides this frame, by name, size and time."""
+        digest = xxhash.xxh3_128(repr((unit.present, unit.numbers, self.job.roi)).encode())
+        for needed in sorted(set(unit.sources)):
+            digest.update(_file_facts(self.shot, needed))
+            digest.update(self._protect.facts(needed) if self._protect and needed == number else b"-")
+            digest.update(self._map.facts(needed) if self._map else b"-")
+        return digest.hexdigest()
+
+    def _one_unit(self, unit: Unit) -> None:
+        """Restores one window; what fails is dealt with as `on_error` says."""
+        unit = self._readable_part(unit)
+        if not unit.kept:
+            return
+        frames = self._reader.get(unit.sources)
+        started = perf_counter()
+        try:
+            maps = {n: self._map.read(n, frames[n]) for n in frames} if self._map else None
+            blended = self._tiles.blend(unit, frames, maps)
+        except (InputError, MemoryError, RuntimeError) as error:
+            self._failed(unit.kept, _mapped(error))
+            return
+        share = (perf_counter() - started) / len(unit.kept)
+        lumas = _Lumas(frames, self.colour)
+        jobs = {
+            number: self._finishers.submit(self._one_frame, number, unit, frames, blended[number], lumas, maps)
+            for number in unit.kept
+        }
+        for number, job in jobs.items():
+            try:
+                made = job.result()
+            except (InputError, MemoryError) as error:
+                self._failed((number,), _mapped(error))
+                continue
+            self._write(made, share)
+
+    def _readable_part(self, unit: Unit) -> Unit:
+        """The unit without frames that cannot be read: their neighbours stand in for them, as for any that is not there."""
+        broken: dict[int, InputError] = {}
+        for number in sorted(set(unit.sources)):
+            try:
+                self._reader.get([number])
+            except InputError as error:
+                broken[number] = error
+        if not broken:
+            return unit
+        if self.job.on_error == "stop":
+            raise next(iter(broken.values()))
+        for number in broken.keys() & set(unit.kept):
+            self._failed((number,), broken[number])
+        return without(unit, broken.keys())
+
+    def _failed(self, numbers: Sequence[int], error: FilmRestoreError) -> None:
+        """One frame less, or the end of the run."""
+        if self.job.on_error == "stop":
+            raise error
+        for number in numbers:
+            self._made.add(number)
+            self.report.failed[number] = str(error)
+            if self.job.on_error == "copy" and not self.shot.is_movie:
+                target = self._writer.path_of(number)
+                if target.suffix == self.shot.path_of(number).suffix:
+                    with atomic_write(target) as partial:
+                        shutil.copyfile(self.shot.path_of(number), partial)
+
+    def _one_frame(
+        self,
+        number: int,
+        unit: Unit,
+        frames: Mapping[int, Frame],
+        blended: Blended,
+        lumas: _Lumas,
+        maps: Mapping[int, F32] | None,
+    ) -> _Made:
+        """Composite, fixes and checksums of one frame."""
+        started = perf_counter()
+        frame = frames[number]
+        settings = self.job.settings
+        around = [n for n in (number - 1, number + 1) if n in unit.sources and unit.present[unit.numbers.index(n)]]
+        done = repair(
+            frame,
+            blended,
+            lambda: [lumas[n] for n in (number, *around)],
+            self.colour,
+            settings,
+            grain=self._grain,
+            protect=self._protect.read(number, frame) if self._protect else None,
+            defect_map=maps[number] if maps else None,
+            roi=self.job.roi,
+        )
+        fixes = find_fixes(
+            frame.picture(),
+            done.codes,
+            done.matte,
+            done.origin,
+            blended.confidence,
+            frame=number,
+            model=f"{self.restorer.facts.name}@{self.restorer.weights_hash[:12]}",
+            settings=settings.digest(),
+            format=self.shot.format,
+            persistence=persistence(blended.others) if blended.others else None,
+            given={"infrared": maps[number] > settings.defect_map_threshold} if maps else None,
+        )
+        self.meter.add("fixes", perf_counter() - started)
+        result = frame.codes.copy()
+        result[:, :, list(frame.format.picture)] = view(settings.output, frame, done, settings.mix)
+        record = FrameRecord(
+            frame=number,
+            run="",
+            source=self.shot.path_of(number).name,
+            result=self._writer.path_of(number).name,
+            scan_codes=codes_checksum(frame.codes),
+            result_codes=codes_checksum(result),
+            scan_file="" if self.shot.is_movie else file_checksum(self.shot.path_of(number)),
+            network_class=" ".join(f"{key}={value}" for key, value in self._class.items()),
+            inputs=self._inputs(number, unit),
+            seconds=perf_counter() - started,
+        )
+        return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, spared=done.taken_back)
+
+    def _write(self, made: _Made, share: float) -> None:
+        """Matte and ledger first, the picture last: a frame counts as done once all are there."""
+        started = perf_counter()
+        number = made.frame.number
+        if self._matte_pattern is not None:
+            write_plane(self._matte_pattern.path_of(number), made.matte)
+        record = structs.replace(made.record, seconds=round(made.record.seconds + share, 4))
+        self._ledger.write(record, made.fixes)
+        self._writer.write(made.frame)
+        self._made.add(number)
+        self.report.restored += 1
+        self.report.fixes += len(made.fixes)
+        self.report.taken_back += made.spared
+        self.meter.add("write", perf_counter() - started)
+
+    def _header(self) -> Header:
+        settings = self.job.settings
+        return Header(
+            software=f"filmrestore {__version__}",
+            method=settings.method,
+            weights=self.restorer.weights_hash,
+            settings=settings.to_dict(),
+            settings_digest=settings.digest(),
+            colour=dict(self.colour.describe()),
+            scan=scan_facts(self.shot.format),
+            network_class=dict(self._class),
+            span=self.job.span or "",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """One finished frame, not yet written."""
+
+    frame: Frame
+    matte: F32
+    record: FrameRecord
+    fixes: list[RecordedFix]
+    spared: int
+
+
+class _Lumas:
+    """Lumas of a window's frames, each made when first asked for."""
+
+    def __init__(self, frames: Mapping[int, Frame], colour: Colour) -> None:
+        self._frames, self._colour = frames, colour
+        self._made: dict[int, F32] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, number: int) -> F32:
+        with self._lock:
+            if number not in self._made:
+                self._made[number] = net_luma(self._frames[number], self._colour)
+            return self._made[number]
+
+
+def _file_facts(shot: Shot, number: int) -> bytes:
+    """Name, size and time of the file of a frame."""
+    path = shot.path_of(number)
+    try:
+        stat = path.stat()
+    except OSError:
+        return f"{path.name} missing".encode()
+    return f"{number} {path.name} {stat.st_size} {stat.st_mtime_ns}".encode()
+
+
+def _mapped(error: Exception) -> FilmRestoreError:
+    """Foreign failures of the network as ours."""
+    if isinstance(error, FilmRestoreError):
+        return error
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "allocate" in str(error).lower():
+        return ResourceError(f"memory ran out: {error}; use fewer --threads or another --device")
+    raise error

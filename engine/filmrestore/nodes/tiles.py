@@ -1,0 +1,275 @@
+"""From a window of frames to its tiles: ask the cache, else the restorer; then blend the tiles into frames."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+import torch
+import xxhash
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..cache import MATTE_FLOOR, Tile, TileCache
+from ..colour import Colour
+from ..frame import Box, Frame
+from ..patches import Blend, blend_weight, overview, overview_samples, patch_grid
+from ..restorers.base import Context, Origin, Restored, Restorer
+from ..settings import RestoreSettings
+from .windows import Unit
+
+F32 = NDArray[np.float32]
+_MARGIN = 3  # pixels kept around what the matte may touch: hysteresis, growth by one, feather
+
+
+@cache
+def code_digest() -> str:
+    """A hash of the source code that decides what a tile holds: an edited network never meets old tiles."""
+    root = Path(__file__).parent.parent
+    digest = xxhash.xxh3_64()
+    for path in sorted([root / "motion.py", root / "colour.py", root / "patches.py", *root.glob("restorers/**/*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass
+class Meter:
+    """Seconds by stage and counts, added up over threads."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    computed: int = 0
+    cached: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, stage: str, seconds: float) -> None:
+        with self._lock:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def count(self, *, cached: bool) -> None:
+        with self._lock:
+            self.cached += cached
+            self.computed += not cached
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blended:
+    """What the tiles say of one frame.
+
+    Attributes:
+        confidence: (h, w), 0..1.
+        picture: (h, w, 3), net encoding; 0 where `origin` is.
+        origin: (h, w), `Origin`.
+        others: Confidence of the other frames that were restored in the same window, for what lasts.
+    """
+
+    confidence: F32
+    picture: F32
+    origin: NDArray[np.uint8]
+    others: tuple[F32, ...]
+
+
+class TileMaker:
+    """Restores windows patch by patch, `threads` patches at a time.
+
+    Every patch runs on one thread with one batch, so that the count of threads changes no bit.
+    """
+
+    def __init__(
+        self,
+        restorer: Restorer,
+        colour: Colour,
+        settings: RestoreSettings,
+        numeric_class: Mapping[str, str],
+        *,
+        cache: TileCache | None,
+        threads: int,
+        roi: Box | None,
+        meter: Meter,
+        cancelled: Callable[[], None],
+    ) -> None:
+        cv2.setNumThreads(1)
+        self._restorer, self._colour, self._settings = restorer, colour, settings
+        self._cache, self._roi, self._meter, self._cancelled = cache, roi, meter, cancelled
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "patch", initializer=torch.set_num_threads, initargs=(1,))
+        self._base_key = json.dumps(
+            [
+                __version__,
+                code_digest(),
+                restorer.facts.name,
+                restorer.weights_hash,
+                settings.network_values(),
+                dict(numeric_class),
+                colour.describe(),
+            ],
+            sort_keys=True,
+            default=str,
+        ).encode()
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def boxes(self, full: tuple[int, int]) -> list[Box]:
+        """The patches of a frame of size `full`, those outside the region of interest left out."""
+        facts = self._restorer.facts
+        grid = patch_grid(*full, facts.patch, facts.overlap)
+        return [box for box in grid if self._roi is None or _meet(box, self._roi)]
+
+    def blend(
+        self, unit: Unit, frames: Mapping[int, Frame], maps: Mapping[int, F32] | None = None
+    ) -> dict[int, Blended]:
+        """Restores every kept frame of the unit.
+
+        Args:
+            unit: What to restore.
+            frames: At least the frames of `unit.sources`.
+            maps: Known defects by frame number, (h, w) 0..1.
+
+        Raises:
+            Cancelled: between two patches.
+        """
+        full = next(iter(frames.values())).codes.shape[:2]
+        small = self._overview(unit, frames)
+        boxes = self.boxes(full)
+        keep = self._restorer.facts.keep
+        edge = (len(unit.numbers) - keep) // 2
+        seen = [slot for slot in range(keep) if unit.present[edge + slot]]
+        matte = {slot: Blend(full, 1) for slot in seen}
+        picture = {slot: Blend(full, 3) for slot in unit.slots}
+        origin = {slot: np.zeros(full, np.uint8) for slot in unit.slots}
+        overlap = self._restorer.facts.overlap
+        for box, tile in zip(boxes, self._tiles(unit, frames, boxes, small, maps), strict=True):
+            weight = blend_weight(box, full, overlap)
+            for slot in seen:
+                matte[slot].add(box, tile.matte[slot, :, :, None].astype(np.float32) / 255.0, weight)
+            for slot in unit.slots:
+                _lay(tile, slot, box, weight, picture[slot], origin[slot])
+        confidence = {slot: matte.pop(slot).result()[:, :, 0] for slot in seen}
+        return {
+            number: Blended(
+                confidence=confidence[slot],
+                picture=picture.pop(slot).result(),
+                origin=origin[slot],
+                others=tuple(confidence[other] for other in seen if other != slot),
+            )
+            for number, slot in zip(unit.kept, unit.slots, strict=True)
+        }
+
+    def _tiles(
+        self, unit: Unit, frames: Mapping[int, Frame], boxes: list[Box], small: F32, maps: Mapping[int, F32] | None
+    ) -> Iterator[Tile]:
+        """The tiles in the order of `boxes`, a few ahead of the one that is asked for."""
+        jobs = (self._pool.submit(self._tile, unit, frames, box, small, maps) for box in boxes)
+        waiting: list[Future[Tile]] = list(islice(jobs, 2 * self._threads))
+        try:
+            while waiting:
+                self._cancelled()
+                tile = waiting.pop(0).result()
+                waiting.extend(islice(jobs, 1))
+                yield tile
+        finally:
+            for job in waiting:
+                job.cancel()
+
+    def _overview(self, unit: Unit, frames: Mapping[int, Frame]) -> F32:
+        there = [frames[n] for n, present in zip(unit.numbers, unit.present, strict=True) if present]
+        rows, columns = overview_samples(*there[0].codes.shape[:2])
+        channels = list(there[0].format.picture)
+        return overview([self._colour.to_net(f.codes[rows[:, None], columns][:, :, channels]) for f in there])
+
+    def _tile(
+        self, unit: Unit, frames: Mapping[int, Frame], box: Box, small: F32, maps: Mapping[int, F32] | None
+    ) -> Tile:
+        crops = {n: frames[n].picture(box) for n in sorted(set(unit.sources))}
+        known = None if maps is None else {n: np.ascontiguousarray(maps[n][box.slices]) for n in crops if n in maps}
+        key = self._key(unit, box, next(iter(frames.values())).codes.shape[:2], crops, small, known)
+        if self._cache is not None and (tile := self._cache.get(key)) is not None:
+            self._meter.count(cached=True)
+            return tile
+        started = perf_counter()
+        nets = {n: self._colour.to_net(crop) for n, crop in crops.items()}
+        window = torch.from_numpy(np.stack([nets[n] for n in unit.sources]).transpose(0, 3, 1, 2).copy())
+        self._meter.add("colour", perf_counter() - started)
+        context = Context(
+            frames=unit.numbers,
+            present=unit.present,
+            box=box,
+            full=next(iter(frames.values())).codes.shape[:2],
+            overview=torch.from_numpy(small),
+            settings=self._settings,
+            matte=None if known is None else _stack_maps(known, unit, box),
+        )
+        started = perf_counter()
+        tile = _to_tile(self._restorer(window, context), margin=_MARGIN + int(np.ceil(self._settings.grow)))
+        self._meter.add("network", perf_counter() - started)
+        self._meter.count(cached=False)
+        if self._cache is not None:
+            self._cache.put(key, tile)
+        return tile
+
+    def _key(
+        self,
+        unit: Unit,
+        box: Box,
+        full: tuple[int, ...],
+        crops: Mapping[int, NDArray[np.generic]],
+        small: F32,
+        known: Mapping[int, F32] | None,
+    ) -> str:
+        """Everything that the tile can see, and nothing else."""
+        digest = xxhash.xxh3_128(self._base_key)
+        digest.update(repr((unit.numbers, unit.sources, unit.present, box, full)).encode())
+        digest.update(small.tobytes())
+        for number in sorted(crops):
+            digest.update(np.ascontiguousarray(crops[number]).view(np.uint8).data)
+            if known is not None and number in known:
+                digest.update(known[number].view(np.uint8).data)
+        return digest.hexdigest()
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1
+
+
+def _stack_maps(known: Mapping[int, F32], unit: Unit, box: Box) -> torch.Tensor:
+    empty = np.zeros((box.height, box.width), np.float32)
+    return torch.from_numpy(np.stack([known.get(n, empty) for n in unit.sources])[:, None])
+
+
+def _to_tile(restored: Restored, margin: int) -> Tile:
+    """Rounds the answer to what a tile stores: a cold run must see exactly what a warm run reads back."""
+    matte = np.round(restored.matte[:, 0].clamp(0, 1).nan_to_num(0).numpy() * 255).astype(np.uint8)
+    seen = (matte > MATTE_FLOOR).astype(np.uint8)
+    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+    support = np.stack([cv2.dilate(plane, kernel) for plane in seen]).astype(bool)
+    picture = restored.picture.permute(0, 2, 3, 1).numpy()
+    support &= np.isfinite(picture).all(axis=-1)
+    return Tile(
+        matte=matte,
+        support=support,
+        picture=np.ascontiguousarray(picture[support], dtype=np.float32),
+        origin=np.ascontiguousarray(restored.origin[:, 0].numpy()[support]),
+    )
+
+
+def _lay(tile: Tile, slot: int, box: Box, weight: F32, picture: Blend, origin: NDArray[np.uint8]) -> None:
+    support = tile.support[slot]
+    if not support.any():
+        return
+    before = int(tile.support[:slot].sum())
+    inside = slice(before, before + int(support.sum()))
+    values = np.zeros((*support.shape, 3), np.float32)
+    values[support] = tile.picture[inside]
+    picture.add(box, values, np.where(support, weight, np.float32(0)))
+    # Where patches overlap, the least certain origin stands: generated over interpolated over recovered.
+    target = origin[box.slices]
+    target[support] = np.maximum(target[support], np.maximum(tile.origin[inside], Origin.RECOVERED))
