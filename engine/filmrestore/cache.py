@@ -7,6 +7,7 @@ import struct
 import threading
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ class Tile:
         if len(body) != sum(sizes):
             return None
         cuts = np.cumsum((0, *sizes))
-        parts = [np.frombuffer(body[a:b], np.uint8) for a, b in zip(cuts, cuts[1:], strict=False)]
+        parts = [np.frombuffer(body[a:b], np.uint8) for a, b in pairwise(cuts)]
         shape = (frames, height, width)
         return cls(
             matte=parts[0].reshape(shape),

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter, sleep
 
 import filelock
 import numpy as np
-import torch
 import xxhash
 from msgspec import structs
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..analysis import Analysis, analyse
 from ..cache import TileCache
-from ..colour import Colour, open_colour
-from ..errors import Cancelled, FilmRestoreError, InputError, ResourceError, UsageError
+from ..colour import Colour
+from ..errors import Cancelled, FilmRestoreError, InputError, ResourceError
 from ..fixes import (
     FrameRecord,
     Header,
@@ -35,100 +32,30 @@ from ..fixes import (
     persistence,
     scan_facts,
 )
-from ..frame import Box, Frame
+from ..frame import Frame
 from ..grain import GrainModel
-from ..media import Shot, Writer, open_shot, open_writer, parse_pattern, write_plane
+from ..media import Shot, Writer, open_writer, parse_pattern, write_plane
 from ..media.atomic import atomic_write
-from ..restorers.base import Restorer, load_restorer, numeric_class
+from ..restorers.base import numeric_class
 from ..scenes import read_cuts
-from ..settings import RestoreSettings
 from .composite import net_luma, repair, view
+from .job import (
+    Progress,
+    RestoreJob,
+    RunReport,
+    ledger_path,
+    load_device,
+    open_job,
+    reel_analysis,
+    units_of,
+)
 from .mask_input import MaskInput
 from .reader import WindowReader
 from .tiles import Blended, Meter, TileMaker
-from .windows import Unit, plan_units, without
+from .windows import Unit, without
 
 F32 = NDArray[np.float32]
-Progress = Callable[[str, int, int], None]
 _WAIT_S = 0.5  # between looks at frames that another process works on
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestoreJob:
-    """What to restore, to where, and how.
-
-    Attributes:
-        source: Pattern, folder, image or movie of the scan.
-        output: Pattern or movie to write; never the source.
-        span: Frames to restore, "1001-1100"; all when None.
-        settings: Of the node.
-        matte_out: Pattern for mattes (single channel PNG, TIFF or EXR).
-        ledger: Folder of the ledger; beside the output when None.
-        cache: Folder of the tile cache; None keeps no tiles.
-        cache_size_mib: Bound of that folder.
-        roi: Repair only here (top left of the data window is 0, 0).
-        protect: Pattern of masks, white where nothing may be touched.
-        defect_map: Pattern of masks, white where there is a defect, or "alpha" for the scan's own alpha.
-        cuts: EDL, OTIO or list of cuts; found in the picture when None.
-        analysis: The reel's analysis file; beside the output, and made, when None or not there.
-        colourspace, working_space, config: See `colour.open_colour`.
-        device: torch device.
-        threads: Patches restored side by side; changes no bit.
-        overwrite: "never", "changed" (frames whose inputs, settings or weights changed) or "always".
-        on_error: "stop", "skip" (leave the frame out) or "copy" (the scan as it is); for a frame that fails.
-        lossy: Allow containers that do not keep codes.
-    """
-
-    source: str
-    output: str
-    span: str | None = None
-    settings: RestoreSettings = field(default_factory=RestoreSettings)
-    matte_out: str | None = None
-    ledger: str | None = None
-    cache: str | None = None
-    cache_size_mib: int = 8192
-    roi: Box | None = None
-    protect: str | None = None
-    defect_map: str | None = None
-    cuts: str | None = None
-    analysis: str | None = None
-    colourspace: str | None = None
-    working_space: str = "scene_linear"
-    config: str | None = None
-    device: str = "cpu"
-    threads: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
-    overwrite: str = "changed"
-    on_error: str = "stop"
-    lossy: bool = False
-
-
-@dataclass(kw_only=True)
-class RunReport:
-    """What a run did.
-
-    Attributes:
-        frames: Frames asked for.
-        restored, skipped: Of them, done now, and found done already (by an earlier or another run).
-        failed: Frame -> why.
-        fixes: Fixes made now.
-        taken_back: Marks that the motion guard spared.
-        seconds: Wall time of the run.
-        seconds_by_stage: Time in each stage, added up over threads.
-        tiles_computed, tiles_cached: Patches that went through the network, and that the cache had.
-        ledger: The ledger's folder.
-    """
-
-    frames: int = 0
-    restored: int = 0
-    skipped: int = 0
-    failed: dict[int, str] = field(default_factory=dict)
-    fixes: int = 0
-    taken_back: int = 0
-    seconds: float = 0.0
-    seconds_by_stage: dict[str, float] = field(default_factory=dict)
-    tiles_computed: int = 0
-    tiles_cached: int = 0
-    ledger: str = ""
 
 
 def restore(
@@ -156,86 +83,12 @@ def restore(
     return report
 
 
-def ledger_path(job: RestoreJob, shot: Shot) -> Path:
-    """Where the job's ledger lies."""
-    return Path(job.ledger) if job.ledger else _beside(job.output, shot.name, ".ledger")
-
-
-def _beside(output: str, name: str, ending: str) -> Path:
-    """`name` + `ending` in the folder of the output."""
-    return Path(output).parent / (name + ending)
-
-
 def _silent(stage: str, done: int, total: int) -> None:
     """A progress call for those who watch none."""
 
 
 def _never() -> bool:
     return False
-
-
-def check_job(job: RestoreJob) -> None:
-    """Refuses what cannot be meant.
-
-    Raises:
-        UsageError: an unknown word, or an output that would overwrite the scan.
-    """
-    for name, allowed in (("overwrite", ("never", "changed", "always")), ("on_error", ("stop", "skip", "copy"))):
-        if getattr(job, name) not in allowed:
-            raise UsageError(f"{name} is {getattr(job, name)!r}: choose one of {', '.join(allowed)}")
-    if job.threads < 1:
-        raise UsageError(f"threads is {job.threads}: give 1 or more")
-
-
-def open_job(job: RestoreJob) -> tuple[Shot, Colour]:
-    """The job's shot and its colour.
-
-    Raises:
-        InputError, UsageError: see `media.open_shot` and `colour.open_colour`.
-    """
-    check_job(job)
-    shot = open_shot(job.source, job.span)
-    colour = open_colour(
-        shot.format,
-        colourspace=job.colourspace,
-        working_space=job.working_space,
-        config=job.config,
-        path=shot.path_of(shot.frames[0]),
-    )
-    return shot, colour
-
-
-def load_device(job: RestoreJob) -> Restorer:
-    """The job's restorer on its device.
-
-    Raises:
-        ResourceError: the device is not there.
-    """
-    try:
-        device = torch.device(job.device)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ResourceError(f"device {job.device!r} cannot be used: {error}; try --device cpu") from error
-    return load_restorer(job.settings.method, device)
-
-
-def reel_analysis(job: RestoreJob, shot: Shot, colour: Colour, progress: Progress) -> Analysis:
-    """The reel's analysis: read, or made and saved for every later chunk."""
-    path = Path(job.analysis) if job.analysis else _beside(job.output, shot.name, ".analysis.json")
-    if path.exists():
-        return Analysis.load(path)
-    made = analyse(shot, colour, progress=progress)
-    made.save(path)
-    return made
-
-
-def units_of(job: RestoreJob, shot: Shot, cuts: Sequence[int], restorer: Restorer) -> list[Unit]:
-    """The units of the job's frames."""
-    handles = job.settings.handles
-    first, last = min(shot.frames) - handles, max(shot.frames) + handles
-    readable = [n for n in shot.available if first <= n <= last]
-    facts = restorer.facts
-    return plan_units(shot.frames, readable, cuts, window=facts.window, keep=facts.keep)
 
 
 class _Run:
@@ -384,7 +237,7 @@ class _Run:
             self._write(made, share)
 
     def _readable_part(self, unit: Unit) -> Unit:
-        """The unit without frames that cannot be read: their neighbours stand in for them, as for any that is not there."""
+        """The unit without frames that cannot be read: their neighbours stand in for them."""
         broken: dict[int, InputError] = {}
         for number in sorted(set(unit.sources)):
             try:

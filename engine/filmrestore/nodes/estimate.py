@@ -1,0 +1,131 @@
+"""What a restore job will take: frames, memory, disk and time, said before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from ..colour import Colour
+from ..frame import Box
+from ..media import Shot, parse_pattern
+from ..patches import OVERVIEW, patch_grid
+from ..restorers.base import Context, Restorer
+from .job import RestoreJob, ledger_path, load_device, open_job, units_of
+
+_MIB = 2.0**20
+_PROCESS_MIB = 700.0  # interpreter, libraries and weights of a run on 64 x 64 frames (`filmrestore bench speed`)
+_PATCH_MIB = 220.0  # working memory of one 256 x 256 patch in the network (`filmrestore bench speed`)
+_TILE_SHARE = 0.05  # of the picture's net pixels; what tiles of worn film hold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the job will take.
+
+    Attributes:
+        frames: Frames asked for.
+        done: Of them, written by an earlier run (not checked for changed inputs).
+        memory_mib: Peak of the process.
+        disk_mib: Of pictures, mattes, ledger and new tiles.
+        seconds: Network time at the measured speed of one patch; warm tiles and done frames cost less.
+        text: Lines for a person.
+    """
+
+    frames: int
+    done: int
+    memory_mib: float
+    disk_mib: float
+    seconds: float
+    text: tuple[str, ...]
+
+
+def plan(job: RestoreJob) -> Plan:
+    """Estimates the job; reads one frame, runs one patch, writes nothing.
+
+    Raises:
+        FilmRestoreError: what the job itself would raise at its start.
+    """
+    shot, colour = open_job(job)
+    try:
+        restorer = load_device(job)
+        done = _done(job, shot)
+        units = units_of(job, shot, (), restorer)
+        height, width = shot.format.height, shot.format.width
+        facts = restorer.facts
+        boxes = patch_grid(height, width, facts.patch, facts.overlap)
+        left = (len(shot.frames) - done) / max(len(shot.frames), 1)
+        seconds = _patch_seconds(job, shot, colour, restorer, boxes[len(boxes) // 2])
+        seconds *= len(boxes) * len(units) * left / job.threads
+        memory = _memory_mib(job, shot, restorer)
+        disk = _disk_mib(job, shot) * (len(shot.frames) - done)
+    finally:
+        shot.close()
+    lines = (
+        f"{shot.name}: {len(shot.frames)} frames of {width}x{height}, {shot.format.bits} bits, {shot.format.container}; "
+        f"{done} there already",
+        f"colour: {colour.describe()['colourspace']} ({colour.describe()['chosen_by']})",
+        f"memory: {memory / 1024:.1f} GiB   disk: {disk / 1024:.2f} GiB   time: {_clock(seconds)} on {job.threads} threads",
+        f"ledger: {ledger_path(job, shot)}",
+    )
+    return Plan(frames=len(shot.frames), done=done, memory_mib=memory, disk_mib=disk, seconds=seconds, text=lines)
+
+
+def _done(job: RestoreJob, shot: Shot) -> int:
+    pattern = parse_pattern(job.output)
+    if pattern is None or job.overwrite == "always":
+        return 0
+    return len(set(pattern.numbers()) & set(shot.frames)) if pattern.folder.is_dir() else 0
+
+
+def _patch_seconds(job: RestoreJob, shot: Shot, colour: Colour, restorer: Restorer, box: Box) -> float:
+    """Wall seconds of one patch on one thread, the second of two runs."""
+    frame = shot.read(shot.frames[0])
+    net = torch.from_numpy(colour.to_net(frame.picture(box)).transpose(2, 0, 1).copy())
+    count = restorer.facts.window
+    context = Context(
+        frames=tuple(range(count)),
+        present=(True,) * count,
+        box=box,
+        full=(frame.format.height, frame.format.width),
+        overview=torch.zeros(3, OVERVIEW, OVERVIEW),
+        settings=job.settings,
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for _ in range(2):
+            started = perf_counter()
+            restorer(net.expand(count, -1, -1, -1).contiguous(), context)
+        return perf_counter() - started
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _memory_mib(job: RestoreJob, shot: Shot, restorer: Restorer) -> float:
+    pixels = shot.format.height * shot.format.width
+    facts = restorer.facts
+    codes = pixels * len(shot.format.channels) * np.dtype(shot.format.dtype).itemsize
+    held = (facts.window + facts.keep + 1) * codes
+    blending = pixels * 4 * facts.keep * (2 + 4) + pixels * facts.keep
+    finishing = min(job.threads, facts.keep) * (4 * codes + pixels * 4 * 8)
+    return _PROCESS_MIB + job.threads * _PATCH_MIB + (held + blending + finishing) / _MIB
+
+
+def _disk_mib(job: RestoreJob, shot: Shot) -> float:
+    """Of one frame."""
+    pixels = shot.format.height * shot.format.width
+    picture = (
+        pixels * len(shot.format.channels) * np.dtype(shot.format.dtype).itemsize
+        if shot.is_movie
+        else shot.path_of(shot.frames[0]).stat().st_size
+    )
+    tiles = pixels * 12 * _TILE_SHARE if job.cache else 0
+    return float(picture * 1.05 + (pixels / 8 if job.matte_out else 0) + tiles) / _MIB
+
+
+def _clock(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"

@@ -1,0 +1,73 @@
+"""The motion guard: what neighbours show again, moved, is spared; dirt and scratches are not."""
+
+import numpy as np
+import pytest
+
+from filmrestore.fixes.guard import is_moving_picture
+from filmrestore.frame import Box
+
+SIZE = (160, 200)
+
+
+def background(seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    smooth = np.kron(rng.normal(0.5, 0.1, (20, 25)), np.ones((8, 8)))
+    return smooth.astype(np.float32)
+
+
+def with_disc(picture: np.ndarray, x: float, y: float, radius: float = 4.0, value: float = 0.95) -> np.ndarray:
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    alpha = np.clip(radius + 0.5 - np.hypot(rows - y, columns - x), 0, 1)
+    return (picture * (1 - alpha) + value * alpha).astype(np.float32)
+
+
+def grainy(picture: np.ndarray, seed: int) -> np.ndarray:
+    return picture + np.random.default_rng(seed).normal(0, 0.01, picture.shape).astype(np.float32)
+
+
+def judge(
+    now: np.ndarray, clean: np.ndarray, neighbours: list[np.ndarray], guard: float = 0.5, reach: int = 40
+) -> bool:
+    mark = np.abs(now - clean) > 0.05
+    rows, columns = np.nonzero(mark)
+    box = Box(x0=int(columns.min()), y0=int(rows.min()), x1=int(columns.max()) + 1, y1=int(rows.max()) + 1)
+    return is_moving_picture(now, box, mark[box.slices], clean[box.slices], neighbours, guard=guard, reach=reach)
+
+
+@pytest.mark.parametrize("step", [(6, 0), (0, -9), (15, 11), (-30, 4)])
+def test_a_thrown_ball_is_picture(step: tuple[int, int]) -> None:
+    clean = background()
+    frames = [grainy(with_disc(clean, 100 + k * step[0], 80 + k * step[1]), k + 5) for k in (-1, 0, 1)]
+    assert judge(frames[1], clean, [frames[0], frames[2]])
+
+
+def test_a_ball_that_a_cut_or_an_edge_hides_once_is_spared_by_the_one_neighbour_there_is() -> None:
+    clean = background()
+    frames = [grainy(with_disc(clean, 100 + k * 8, 80), k + 5) for k in (0, 1)]
+    assert judge(frames[0], clean, [frames[1]])
+
+
+@pytest.mark.parametrize("value", [0.05, 0.95])
+def test_dirt_on_one_frame_is_not_picture(value: float) -> None:
+    clean = background()
+    now = grainy(with_disc(clean, 100, 80, value=value), 1)
+    assert not judge(now, clean, [grainy(clean, 2), grainy(clean, 3)])
+
+
+def test_what_stays_in_place_is_left_to_the_network() -> None:
+    clean = background()
+    frames = [grainy(with_disc(clean, 100, 80), k) for k in range(3)]
+    assert not judge(frames[1], clean, [frames[0], frames[2]])
+
+
+def test_two_specks_that_no_path_joins_are_dirt() -> None:
+    clean = background()
+    before, now, after = (with_disc(clean, x, 80) for x in (70, 100, 74))
+    assert not judge(now, clean, [before, after])
+
+
+def test_a_guard_of_zero_takes_nothing_back() -> None:
+    clean = background()
+    frames = [with_disc(clean, 100 + 6 * k, 80) for k in (-1, 0, 1)]
+    assert judge(frames[1], clean, [frames[0], frames[2]])
+    assert not judge(frames[1], clean, [frames[0], frames[2]], guard=0.0)
