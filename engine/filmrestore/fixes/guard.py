@@ -12,6 +12,7 @@ from ..frame import Box
 
 F32 = NDArray[np.float32]
 _BORDER = 4  # pixels of surroundings that move with a mark
+_RIM = np.float32(0.55)  # weight of the one pixel around a mark; matchTemplate squares it
 _WIDEST = 160  # a longer mark is no thrown ball; it is judged by the network alone
 
 
@@ -73,16 +74,18 @@ def _likeness(
     x0, x1 = max(box.x0 - _BORDER, 0), min(box.x1 + _BORDER, width)
     weight = np.zeros((y1 - y0, x1 - x0), np.uint8)
     weight[box.y0 - y0 : box.y1 - y0, box.x0 - x0 : box.x1 - x0] = mark
-    weight = cv2.dilate(weight, np.ones((3, 3), np.uint8)).astype(np.float32)
+    # The rim tells a mark from a piece of something larger; it counts less, for what lies behind changes.
+    rim = cv2.dilate(weight, np.ones((3, 3), np.uint8)) - weight
+    importance = np.where(weight > 0, np.float32(1), _RIM * rim.astype(np.float32))
     sy0, sy1 = max(y0 - reach, 0), min(y1 + reach, height)
     sx0, sx1 = max(x0 - reach, 0), min(x1 + reach, width)
     error = cv2.matchTemplate(
         np.ascontiguousarray(other[sy0:sy1, sx0:sx1]),
         np.ascontiguousarray(now[y0:y1, x0:x1]),
         cv2.TM_SQDIFF,
-        mask=weight,
+        mask=importance,
     )
-    error = np.sqrt(np.maximum(error, 0) / float(weight.sum()))
+    error = np.sqrt(np.maximum(error, 0) / float((importance**2).sum()))
     still = error[y0 - sy0, x0 - sx0]
     near = error[max(y0 - sy0 - 1, 0) : y0 - sy0 + 2, max(x0 - sx0 - 1, 0) : x0 - sx0 + 2]
     moved = error.copy()
