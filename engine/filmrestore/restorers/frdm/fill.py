@@ -1,0 +1,31 @@
+"""Fill from the surroundings in the same frame: a pyramid of weighted means."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+LEVELS = 6  # reaches over 64 px
+
+
+def fill(picture: Float[Tensor, "n 3 h w"], matte: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 3 h w"]:
+    """The picture where the matte is 0, and the mean of what is around where it is 1.
+
+    Linear in the picture, hence as safe with light above one as the picture itself. Height and width may
+    be anything from 1 up.
+
+    Source: pull-push interpolation, S. Gortler et al., "The Lumigraph", 1996.
+    """
+    weight = 1 - matte
+    sums, weights = [picture * weight], [weight]
+    while len(sums) < LEVELS and min(sums[-1].shape[-2:]) > 1:
+        sums.append(functional.avg_pool2d(sums[-1], 2, ceil_mode=True, count_include_pad=False))
+        weights.append(functional.avg_pool2d(weights[-1], 2, ceil_mode=True, count_include_pad=False))
+    coarse = sums[-1] / weights[-1].clamp(min=1e-4)
+    for level in range(len(sums) - 2, -1, -1):
+        size = sums[level].shape[-2:]
+        coarse = functional.interpolate(coarse, size=(size[0], size[1]), mode="bilinear", align_corners=False)
+        trust = (weights[level] * (4 if level else 1)).clamp(max=1)
+        coarse = sums[level] * (trust / weights[level].clamp(min=1e-4)) + coarse * (1 - trust)
+    return coarse

@@ -1,0 +1,171 @@
+"""The guidance branch: a 2D U-Net over all frames of a window, joined in time, that finds and mends damage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...motion import AGREEMENT, NEXT, PREVIOUS, VALID
+from .blocks import Block, GlobalFusion, GlobalTokens, PromptSocket, TemporalAttention, modulate, zeroed
+from .fill import fill
+from .texture import TextureReconstruction
+
+MIX = ("scan", "previous", "next", "surroundings")
+"""What the base estimate is mixed from, in the order of `Guidance.mix`."""
+
+RESIDUAL = 0.5  # net units by which a network may leave what it was given
+INPUTS = 16
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What the guidance branch says of every frame of its windows.
+
+    Attributes:
+        matte_logits: Sigmoid gives the confidence that a pixel is damaged.
+        base: Estimate of the clean picture, net encoding, unclipped.
+        mix: Shares of `MIX` in the base; sum to 1.
+        residual: What the base holds beyond that mix.
+        class_logits: Over the kinds of damage of the configuration.
+        features: Maps at 1/2, 1/4 and 1/8, for the denoiser.
+    """
+
+    matte_logits: Float[Tensor, "b t 1 h w"]
+    base: Float[Tensor, "b t 3 h w"]
+    mix: Float[Tensor, "b t 4 h w"]
+    residual: Float[Tensor, "b t 3 h w"]
+    class_logits: Float[Tensor, "b t k h w"]
+    features: list[Tensor]
+
+    def features_of(self, windows: Int[Tensor, n], frames: Int[Tensor, n]) -> list[Tensor]:
+        """Features of frame frames[i] of window windows[i], as the denoiser takes them."""
+        return [feature[windows, frames] for feature in self.features]
+
+
+class GuidanceBranch(nn.Module):
+    """Features of every frame, and from them matte, mix, residual and kinds of damage."""
+
+    def __init__(
+        self, widths: tuple[int, ...], heads: tuple[int, ...], frames: int, kinds: int, prompts: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        fine, middle, coarse = widths
+        self.kinds = kinds
+        self.prompt = PromptSocket(prompts, (fine, middle, coarse))
+        self.stem = nn.Conv2d(4 * INPUTS, fine, 3, padding=1)
+        self.fine_in = Block(fine)
+        self.to_middle = nn.Conv2d(fine, middle, 2, stride=2)
+        self.middle_in = Block(middle)
+        self.middle_time = TemporalAttention(middle, heads[0], frames=frames)
+        self.to_coarse = nn.Conv2d(middle, coarse, 2, stride=2)
+        self.coarse_in = Block(coarse)
+        self.coarse_time = TemporalAttention(coarse, heads[1], frames=frames)
+        self.tokens = GlobalTokens(coarse)
+        self.whole = GlobalFusion(coarse, heads[1])
+        self.coarse_lines = Block(coarse, vertical=True)
+        self.coarse_time_shifted = TemporalAttention(coarse, heads[1], frames=frames, shifted=True)
+        self.coarse_out = Block(coarse)
+        self.from_coarse = nn.Conv2d(coarse, middle, 1)
+        self.middle_lines = Block(middle, vertical=True)
+        self.middle_time_shifted = TemporalAttention(middle, heads[0], frames=frames, shifted=True)
+        self.from_middle = nn.Conv2d(middle, fine, 1)
+        self.fine_out = Block(fine)
+        self.texture = TextureReconstruction(fine, 12)
+        self.last = Block(fine)
+        self.head = nn.Conv2d(fine, 4 * (1 + len(MIX) + 3 + kinds), 3, padding=1)
+        zeroed(self.head)
+        with torch.no_grad():
+            self.head.bias[:4] = -3.0  # type: ignore[index]  # most pixels are clean
+
+    def forward(
+        self,
+        window: Float[Tensor, "b t 3 h w"],
+        evidence: Float[Tensor, "b t 10 h w"],
+        present: Bool[Tensor, "b t"],
+        overview: Float[Tensor, "b 3 64 64"],
+        box: Float[Tensor, "b 4"],
+        prompt: Int[Tensor, "b 3"] | None,
+    ) -> Guidance:
+        count, frames = window.shape[:2]
+        features = self._features(window.flatten(0, 1), evidence.flatten(0, 1), present, overview, box, prompt)
+        out = functional.pixel_shuffle(self.head(functional.silu(features[0])), 2).float()
+        logits, shares, residual, kinds = out.unflatten(0, (count, frames)).split([1, len(MIX), 3, self.kinds], dim=2)
+        with torch.autocast(window.device.type, enabled=False):
+            mix = _shares(shares, evidence)
+            residual = RESIDUAL * torch.tanh(residual)
+            base = _mixed(window, evidence, logits, mix) + residual
+        return Guidance(
+            matte_logits=logits,
+            base=base,
+            mix=mix,
+            residual=residual,
+            class_logits=kinds,
+            features=[feature.unflatten(0, (count, frames)) for feature in features],
+        )
+
+    def _features(
+        self,
+        window: Float[Tensor, "bt 3 h w"],
+        evidence: Float[Tensor, "bt 10 h w"],
+        present: Bool[Tensor, "b t"],
+        overview: Float[Tensor, "b 3 64 64"],
+        box: Float[Tensor, "b 4"],
+        prompt: Int[Tensor, "b 3"] | None,
+    ) -> list[Tensor]:
+        words = None if prompt is None else self.prompt(prompt)
+        seen = functional.pixel_unshuffle(_inputs(window, evidence), 2).contiguous(memory_format=torch.channels_last)
+        fine = self.fine_in(_prompted(self.stem(seen), words, 0))
+        middle = self.middle_in(_prompted(self.to_middle(fine), words, 1))
+        middle = self.middle_time(middle, present)
+        coarse = self.coarse_in(_prompted(self.to_coarse(middle), words, 2))
+        coarse = self.whole(self.coarse_time(coarse, present), self.tokens(overview, box))
+        coarse = self.coarse_time_shifted(self.coarse_lines(coarse), present)
+        coarse = self.coarse_out(coarse)
+        middle = self.middle_lines(middle + functional.interpolate(self.from_coarse(coarse), scale_factor=2.0))
+        middle = self.middle_time_shifted(middle, present)
+        fine = self.fine_out(fine + functional.interpolate(self.from_middle(middle), scale_factor=2.0))
+        picture = functional.pixel_unshuffle(window, 2)
+        return [self.last(self.texture(fine, picture, overview, box)), middle, coarse]
+
+
+def _inputs(window: Float[Tensor, "bt 3 h w"], evidence: Float[Tensor, "bt 10 h w"]) -> Float[Tensor, "bt 16 h w"]:
+    """The frame, its differences to both neighbours, where these can be trusted, and spikes, all about 1 in size.
+
+    Bounded, so that a highlight far above one cannot shake the features around it.
+    """
+    valid = evidence[:, VALID]
+    before = ((window - evidence[:, PREVIOUS]) * valid[:, :1]).clamp(-1, 1)
+    after = ((window - evidence[:, NEXT]) * valid[:, 1:]).clamp(-1, 1)
+    spike = torch.minimum(before, after).clamp(min=0) + torch.maximum(before, after).clamp(max=0)
+    centred = window.clamp(-0.5, 1.5) - 0.45
+    return torch.cat([centred, 4 * before, 4 * after, valid, evidence[:, AGREEMENT], 4 * spike], dim=1)
+
+
+def _prompted(x: Tensor, words: list[Tensor] | None, level: int) -> Tensor:
+    return x if words is None else modulate(x, words[level])
+
+
+def _shares(logits: Float[Tensor, "b t 4 h w"], evidence: Float[Tensor, "b t 10 h w"]) -> Float[Tensor, "b t 4 h w"]:
+    """Softmax over `MIX`; a neighbour that is not there has no share."""
+    scan, neighbours, surroundings = logits.split([1, 2, 1], dim=2)
+    neighbours = neighbours.masked_fill(evidence[:, :, VALID] < 0.5, -1e4)
+    return torch.cat([scan, neighbours, surroundings], dim=2).softmax(dim=2)
+
+
+def _mixed(
+    window: Float[Tensor, "b t 3 h w"],
+    evidence: Float[Tensor, "b t 10 h w"],
+    logits: Float[Tensor, "b t 1 h w"],
+    mix: Float[Tensor, "b t 4 h w"],
+) -> Float[Tensor, "b t 3 h w"]:
+    """`MIX` added up by their shares: linear in the pictures, so light above one stays."""
+    with torch.no_grad():
+        around = fill(window.flatten(0, 1), logits.flatten(0, 1).sigmoid()).view_as(window)
+    sources = (window, evidence[:, :, PREVIOUS], evidence[:, :, NEXT], around)
+    total = sum(mix[:, :, index : index + 1] * source for index, source in enumerate(sources))
+    assert isinstance(total, Tensor)
+    return total
