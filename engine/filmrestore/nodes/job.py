@@ -13,7 +13,7 @@ from ..analysis import Analysis, analyse
 from ..colour import Colour, open_colour
 from ..errors import ResourceError, UsageError
 from ..frame import Box
-from ..media import Shot, open_shot
+from ..media import Shot, open_shot, parse_pattern
 from ..restorers.base import Restorer, load_restorer
 from ..settings import RestoreSettings
 from .windows import Unit, plan_units
@@ -129,7 +129,11 @@ def open_job(job: RestoreJob) -> tuple[Shot, Colour]:
         InputError, UsageError: see `media.open_shot` and `colour.open_colour`.
     """
     check_job(job)
-    shot = open_shot(job.source, job.span)
+    shot = open_shot(job.source, job.span, missing="refuse" if job.on_error == "stop" else "allow")
+    first = shot.frames[0]
+    target = parse_pattern(job.output)
+    if (target.path_of(first) if target else Path(job.output)).resolve() == shot.path_of(first).resolve():
+        raise UsageError(f"the output {job.output} is the scan itself: give another folder or name")
     colour = open_colour(
         shot.format,
         colourspace=job.colourspace,

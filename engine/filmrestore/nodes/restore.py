@@ -130,7 +130,11 @@ class _Run:
         self._finishers = stack.enter_context(ThreadPoolExecutor(min(job.threads, facts.keep), "finish"))
         self._matte_pattern = parse_pattern(job.matte_out) if job.matte_out else None
         self._made: set[int] = set()
-        self.report = RunReport(frames=len(self.shot.frames), ledger=str(self._ledger_path))
+        self.report = RunReport(
+            frames=len(self.shot.frames) + len(self.shot.missing),
+            failed={number: f"frame {number} is not on disk" for number in self.shot.missing},
+            ledger=str(self._ledger_path),
+        )
 
     def all_units(self) -> None:
         """Restores unit after unit; those that another process holds come last."""

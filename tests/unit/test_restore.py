@@ -1,0 +1,346 @@
+"""The restore node's laws: bit-exact outside the matte, the same bytes however the work is cut up."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from film import SPECKS, read_codes, write_image, write_shot
+
+from filmrestore.errors import Cancelled, CorruptFile, MissingFrames, OutputError, UsageError
+from filmrestore.fixes import Ledger
+from filmrestore.frame import Box
+from filmrestore.nodes.job import RestoreJob
+from filmrestore.nodes.restore import restore
+from filmrestore.restorers.base import REGISTRY
+from filmrestore.settings import RestoreSettings
+
+SETTINGS = RestoreSettings(grain=0.0)
+
+
+@pytest.fixture(autouse=True)
+def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_shot(tmp_path_factory.mktemp("scan"))
+
+
+def job(scan: str, out: Path, **changes: object) -> RestoreJob:
+    plain: dict[str, object] = {
+        "source": scan,
+        "output": str(out / "clean.####.png"),
+        "settings": SETTINGS,
+        "threads": 2,
+        "colourspace": "srgb",
+        "cuts": None,
+    }
+    return RestoreJob(**{**plain, **changes})  # type: ignore[arg-type]
+
+
+def codes_of(folder: Path, extension: str = "png") -> dict[str, np.ndarray]:
+    return {path.name: read_codes(path) for path in sorted(folder.glob(f"*.{extension}"))}
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("clean.*.png"))}
+
+
+@pytest.fixture(scope="module")
+def whole(scan: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(REGISTRY, "frdm", "fakes:load")
+        restore(job(scan, out))
+    return bytes_of(out)
+
+
+def test_specks_go_and_every_pixel_outside_the_matte_keeps_its_code(scan: str, tmp_path: Path) -> None:
+    report = restore(job(scan, tmp_path, matte_out=str(tmp_path / "matte" / "m.####.png")))
+    assert report.restored == report.frames == 12 and not report.failed
+    source = Path(scan).parent
+    for number in range(1000, 1012):
+        before, after = read_codes(source / f"shot.{number}.png"), read_codes(tmp_path / f"clean.{number}.png")
+        matte = read_codes(tmp_path / "matte" / f"m.{number}.png")[:, :, 0]
+        assert after.dtype == before.dtype == np.uint16
+        assert np.array_equal(before[matte == 0], after[matte == 0])
+        changed = (before != after).any(axis=2)
+        if number in SPECKS:
+            row, column = SPECKS[number]
+            assert changed[row : row + 4, column : column + 4].all()
+            assert after[row : row + 4, column : column + 4].min() > 10000
+        assert changed.mean() < 0.01
+
+
+def test_strength_0_and_mix_0_give_the_scan_bit_for_bit(scan: str, tmp_path: Path) -> None:
+    for name in ("strength", "mix"):
+        out = tmp_path / name
+        report = restore(job(scan, out, span="1002-1006", settings=replace(SETTINGS, **{name: 0.0})))
+        assert report.fixes == 0
+        for path in out.glob("*.png"):
+            assert np.array_equal(read_codes(path), read_codes(Path(scan).parent / path.name.replace("clean", "shot")))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_cut_into_chunks_gives_the_bytes_of_the_whole(
+    scan: str, tmp_path: Path, whole: dict[str, bytes], seed: int
+) -> None:
+    numbers = list(range(1000, 1012))
+    chops = sorted(random.Random(seed).sample(range(1, 12), 3))
+    chunks = [numbers[a:b] for a, b in zip([0, *chops], [*chops, 12], strict=True)]
+    random.Random(seed).shuffle(chunks)
+    for chunk in chunks:
+        restore(job(scan, tmp_path, span=f"{chunk[0]}-{chunk[-1]}"))
+    assert bytes_of(tmp_path) == whole
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_count_of_threads_changes_no_byte(scan: str, tmp_path: Path, whole: dict[str, bytes], threads: int) -> None:
+    restore(job(scan, tmp_path, threads=threads))
+    assert bytes_of(tmp_path) == whole
+
+
+def test_a_warm_cache_gives_the_same_bytes_without_one_network_call(
+    scan: str, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    cold = restore(job(scan, tmp_path / "cold", cache=str(tmp_path / "tiles")))
+    assert cold.tiles_cached == 0 and cold.tiles_computed > 0
+    warm = restore(job(scan, tmp_path / "warm", cache=str(tmp_path / "tiles")))
+    assert (warm.tiles_computed, warm.tiles_cached) == (0, cold.tiles_computed)
+    assert bytes_of(tmp_path / "warm") == bytes_of(tmp_path / "cold") == whole
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strength": 0.5},
+        {"sensitivity_dark": 0.9},
+        {"mix": 0.3},
+        {"smallest": 3.0},
+        {"guard": 0.0},
+        {"output": "matte"},
+    ],
+)
+def test_what_acts_after_the_cache_renders_no_tile_anew(scan: str, tmp_path: Path, change: dict[str, object]) -> None:
+    cache = str(tmp_path / "tiles")
+    restore(job(scan, tmp_path / "a", cache=cache, span="1003-1005"))
+    again = restore(
+        job(scan, tmp_path / "b", cache=cache, span="1003-1005", settings=replace(SETTINGS, **change))  # type: ignore[arg-type]
+    )
+    assert again.tiles_computed == 0
+
+
+def test_a_protect_mask_renders_no_tile_anew_and_keeps_what_it_covers(scan: str, tmp_path: Path) -> None:
+    cache = str(tmp_path / "tiles")
+    restore(job(scan, tmp_path / "a", cache=cache, span="1003-1005"))
+    mask = np.zeros((90, 133, 1), np.uint8)
+    row, column = SPECKS[1003]
+    mask[row - 5 : row + 9, column - 5 : column + 9] = 255
+    write_image(tmp_path / "protect.png", mask)
+    out = tmp_path / "b"
+    report = restore(job(scan, out, cache=cache, span="1003-1005", protect=str(tmp_path / "protect.png")))
+    assert report.tiles_computed == 0
+    before, after = read_codes(Path(scan).parent / "shot.1003.png"), read_codes(out / "clean.1003.png")
+    covered = mask[:, :, 0] > 0
+    assert np.array_equal(before[covered], after[covered])
+
+
+def test_one_speck_more_renders_only_the_tiles_that_see_it(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", height=150, width=230)
+    cache = str(tmp_path / "tiles")
+    first = restore(job(scan, tmp_path / "a", cache=cache))
+    path = tmp_path / "scan" / "shot.1004.png"
+    codes = read_codes(path).copy()
+    codes[70:73, 100:103] = 0
+    write_image(path, codes)
+    second = restore(job(scan, tmp_path / "b", cache=cache))
+    patches_a_window = first.tiles_computed // 4  # twelve frames are kept by five windows at most
+    assert 0 < second.tiles_computed <= 8 < patches_a_window * 2
+    assert second.tiles_computed + second.tiles_cached == first.tiles_computed
+
+
+def test_running_again_does_nothing_and_a_lost_frame_is_made_again(
+    scan: str, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    restore(job(scan, tmp_path))
+    assert restore(job(scan, tmp_path)).restored == 0
+    (tmp_path / "clean.1004.png").unlink()
+    [part] = tmp_path.glob("*.ledger/parts/*/0001007.jsonl")
+    part.unlink()
+    report = restore(job(scan, tmp_path))
+    assert report.restored == 2 and report.skipped == 10
+    assert bytes_of(tmp_path) == whole
+
+
+def test_a_changed_scan_or_setting_is_done_again_but_never_with_overwrite_never(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 6)
+    out = tmp_path / "out"
+    restore(job(scan, out))
+    path = tmp_path / "scan" / "shot.1000.png"
+    codes = read_codes(path).copy()
+    codes[50:53, 20:23] = 65535
+    write_image(path, codes)
+    assert restore(job(scan, out, overwrite="never")).restored == 0
+    assert 0 < restore(job(scan, out)).restored < 6
+    stronger = replace(SETTINGS, sensitivity_light=0.7)
+    assert restore(job(scan, out, settings=stronger)).restored == 6
+    assert restore(job(scan, out, settings=stronger, overwrite="always")).restored == 6
+
+
+def test_a_stopped_run_keeps_what_is_finished_and_goes_on_from_there(
+    scan: str, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 40
+
+    with pytest.raises(Cancelled, match="run the same command again"):
+        restore(job(scan, tmp_path), cancelled=stop)
+    finished = bytes_of(tmp_path)
+    assert 0 < len(finished) < 12
+    assert not list(tmp_path.glob(".*tmp*"))
+    report = restore(job(scan, tmp_path))
+    assert report.skipped == len(finished)
+    assert bytes_of(tmp_path) == whole
+
+
+def test_a_region_limits_repair_and_changes_nothing_in_it(scan: str, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    roi = Box(x0=20, y0=10, x1=60, y1=40)
+    report = restore(job(scan, tmp_path, roi=roi))
+    assert report.tiles_computed < 12 / 3 * 12
+    for path in sorted(tmp_path.glob("clean.*.png")):
+        scan_codes = read_codes(Path(scan).parent / path.name.replace("clean", "shot"))
+        codes = read_codes(path)
+        outside = np.ones(codes.shape[:2], bool)
+        outside[roi.slices] = False
+        assert np.array_equal(codes[outside], scan_codes[outside])
+    row, column = SPECKS[1003]
+    fixed = read_codes(tmp_path / "clean.1003.png")[row : row + 4, column : column + 4]
+    assert fixed.min() > 10000
+
+
+def test_a_defect_map_is_repaired_where_nothing_was_seen(scan: str, tmp_path: Path) -> None:
+    mask = np.zeros((90, 133, 1), np.uint8)
+    mask[70:74, 100:104] = 255
+    write_image(tmp_path / "map.png", mask)
+    out = tmp_path / "out"
+    restore(job(scan, out, span="1003-1005", defect_map=str(tmp_path / "map.png")))
+    before, after = read_codes(Path(scan).parent / "shot.1004.png"), read_codes(out / "clean.1004.png")
+    assert (before != after).any(axis=2)[70:74, 100:104].mean() > 0.9
+    with Ledger.open(next(out.glob("*.ledger"))) as ledger:
+        assert any(fix.cause == "infrared" for fix in ledger.fixes(1004))
+
+
+def test_light_above_white_and_values_below_black_and_nan_survive(tmp_path: Path) -> None:
+    folder = tmp_path / "scan"
+    scan = write_shot(folder, 6, extension="exr", dtype="float32")
+    for number in range(1000, 1006):
+        path = folder / f"shot.{number}.exr"
+        codes = read_codes(path).copy()
+        codes[:10] *= 400
+        codes[10:20] -= 0.8
+        codes[40, 50] = np.nan
+        codes[41, 50] = np.inf
+        write_image(path, codes)
+    out = tmp_path / "out"
+    report = restore(job(scan, out, output=str(out / "clean.####.exr"), colourspace="linear"))
+    assert report.restored == 6
+    for path in out.glob("clean.*.exr"):
+        before = read_codes(folder / path.name.replace("clean", "shot"))
+        after = read_codes(path)
+        same = before.view(np.uint32) == after.view(np.uint32)
+        assert same[40, 50].all() and same[41, 50].all()
+        assert same[:36].all(axis=2).mean() > 0.99
+        assert after[:10].max() > 100 and after[10:20].min() < -0.2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (49, 47), (133, 96)])
+def test_any_size_works(tmp_path: Path, size: tuple[int, int]) -> None:
+    scan = write_shot(tmp_path / "scan", 4, height=size[0], width=size[1], first=5)
+    report = restore(job(scan, tmp_path / "out"))
+    assert report.restored == 4
+    assert read_codes(tmp_path / "out" / "clean.0005.png").shape == (*size, 3)
+
+
+def test_one_single_frame_works(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 1)
+    report = restore(job(scan, tmp_path / "out"))
+    assert report.restored == 1 and report.fixes == 0
+
+
+def test_two_runs_into_one_folder_share_the_work(scan: str, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(restore, [job(scan, tmp_path, threads=1)] * 2))
+    assert sum(report.restored for report in reports) == 12
+    assert all(report.restored + report.skipped == 12 for report in reports)
+    assert bytes_of(tmp_path) == whole
+
+
+def broken_copy(scan: str, folder: Path, number: int) -> str:
+    shutil.copytree(Path(scan).parent, folder)
+    path = folder / f"shot.{number}.png"
+    path.write_bytes(path.read_bytes()[:2000])
+    return str(folder / "shot.####.png")
+
+
+def test_a_corrupt_frame_stops_the_run_and_names_itself(scan: str, tmp_path: Path) -> None:
+    bad = broken_copy(scan, tmp_path / "scan", 1004)
+    with pytest.raises(CorruptFile, match=r"shot\.1004\.png"):
+        restore(job(bad, tmp_path / "out"))
+
+
+@pytest.mark.parametrize("on_error", ["skip", "copy"])
+def test_a_corrupt_frame_can_be_left_out_and_the_rest_goes_on(scan: str, tmp_path: Path, on_error: str) -> None:
+    bad = broken_copy(scan, tmp_path / "scan", 1004)
+    report = restore(job(bad, tmp_path / "out", on_error=on_error))
+    assert list(report.failed) == [1004] and "shot.1004.png" in report.failed[1004]
+    assert report.restored == 11
+    copied = tmp_path / "out" / "clean.1004.png"
+    assert copied.exists() == (on_error == "copy")
+    if on_error == "copy":
+        assert copied.read_bytes() == (tmp_path / "scan" / "shot.1004.png").read_bytes()
+
+
+def test_a_missing_frame_is_named(scan: str, tmp_path: Path) -> None:
+    shutil.copytree(Path(scan).parent, tmp_path / "scan")
+    (tmp_path / "scan" / "shot.1005.png").unlink()
+    pattern = str(tmp_path / "scan" / "shot.####.png")
+    with pytest.raises(MissingFrames, match="1005"):
+        restore(job(pattern, tmp_path / "out"))
+    report = restore(job(pattern, tmp_path / "out", on_error="skip"))
+    assert list(report.failed) == [1005] and report.restored == 11
+
+
+def test_an_output_that_is_the_scan_is_refused(scan: str) -> None:
+    with pytest.raises(UsageError, match="scan"):
+        restore(job(scan, Path(scan).parent, output=scan))
+
+
+def test_an_output_folder_that_is_a_file_is_an_output_error(scan: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file"):
+        restore(job(scan, tmp_path / "file"))
+
+
+@pytest.mark.parametrize("output", ["matte", "difference", "overlay", "removed"])
+def test_every_output_is_written(scan: str, tmp_path: Path, output: str) -> None:
+    restore(job(scan, tmp_path, span="1003", settings=replace(SETTINGS, output=output)))
+    shown = read_codes(tmp_path / "clean.1003.png")
+    row, column = SPECKS[1003]
+    source = read_codes(Path(scan).parent / "shot.1003.png")
+    if output in ("matte", "difference", "removed"):
+        assert shown[80:, 100:].max() == 0
+    else:
+        assert np.array_equal(shown[80:, 100:], source[80:, 100:])
+    assert (shown[row + 1, column + 1] != source[row + 1, column + 1]).any() or output == "removed"
