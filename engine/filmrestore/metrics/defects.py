@@ -121,7 +121,13 @@ class Error:
 def largest_difference(a: Picture, b: Picture) -> NDArray[np.float32]:
     """Absolute difference of the channel that differs most, (h, w)."""
     difference = np.abs(np.asarray(a, np.float32) - np.asarray(b, np.float32))
-    return difference if difference.ndim == 2 else difference.max(axis=2)
+    if difference.ndim == 2:
+        return difference
+    # A reduction over so short an axis is ten times slower.
+    largest = difference[..., 0].copy()
+    for channel in range(1, difference.shape[2]):
+        np.maximum(largest, difference[..., channel], out=largest)
+    return largest
 
 
 def dilate(mask: Mask, radius: int = MARGIN) -> Mask:
