@@ -56,14 +56,14 @@ class TemporalAttention(nn.Module):
         padded = functional.pad(x, (shift,) * 4, mode="replicate") if shift else x
         _, channels, height, width = padded.shape
         down, across = height // edge, width // edge
-        tokens = padded.permute(0, 2, 3, 1).view(count, frames, height, width, channels)
+        tokens = padded.permute(0, 2, 3, 1).reshape(count, frames, height, width, channels)
         first = (self.frames - frames) // 2
         tokens = self.norm(tokens) + self.codes[first : first + frames]
         tokens = tokens.view(count, frames, down, edge, across, edge, channels)
         tokens = tokens.permute(0, 2, 4, 1, 3, 5, 6).reshape(count, down * across, frames * edge * edge, channels)
         tokens = self.out(self._attend(tokens, present))
-        tokens = tokens.view(count, down, across, frames, edge, edge, channels).permute(0, 3, 6, 1, 4, 2, 5)
-        update = tokens.reshape(count * frames, channels, height, width)
+        tokens = tokens.view(count, down, across, frames, edge, edge, channels).permute(0, 3, 1, 4, 2, 5, 6)
+        update: Tensor = tokens.reshape(count * frames, height, width, channels).permute(0, 3, 1, 2)
         return x + (update[..., shift : height - shift, shift : width - shift] if shift else update)
 
     def _attend(self, tokens: Float[Tensor, "b n l c"], present: Bool[Tensor, "b t"]) -> Float[Tensor, "b n l c"]:

@@ -60,7 +60,6 @@ class GuidanceBranch(nn.Module):
         self.fine_in = Block(fine)
         self.to_middle = nn.Conv2d(fine, middle, 2, stride=2)
         self.middle_in = Block(middle)
-        self.middle_time = TemporalAttention(middle, heads[0], frames=frames)
         self.to_coarse = nn.Conv2d(middle, coarse, 2, stride=2)
         self.coarse_in = Block(coarse)
         self.coarse_time = TemporalAttention(coarse, heads[1], frames=frames)
@@ -71,7 +70,7 @@ class GuidanceBranch(nn.Module):
         self.coarse_out = Block(coarse)
         self.from_coarse = nn.Conv2d(coarse, middle, 1)
         self.middle_lines = Block(middle, vertical=True)
-        self.middle_time_shifted = TemporalAttention(middle, heads[0], frames=frames, shifted=True)
+        self.middle_time = TemporalAttention(middle, heads[0], frames=frames, shifted=True)
         self.from_middle = nn.Conv2d(middle, fine, 1)
         self.fine_out = Block(fine)
         self.texture = TextureReconstruction(fine, 12)
@@ -93,7 +92,8 @@ class GuidanceBranch(nn.Module):
         count, frames = window.shape[:2]
         features = self._features(window.flatten(0, 1), evidence.flatten(0, 1), present, overview, box, prompt)
         out = functional.pixel_shuffle(self.head(functional.silu(features[0])), 2).float()
-        logits, shares, residual, kinds = out.unflatten(0, (count, frames)).split([1, len(MIX), 3, self.kinds], dim=2)
+        out = out.view(count, frames, *out.shape[1:])
+        logits, shares, residual, kinds = torch.split(out, [1, len(MIX), 3, self.kinds], dim=2)
         with torch.autocast(window.device.type, enabled=False):
             mix = _shares(shares, evidence)
             residual = RESIDUAL * torch.tanh(residual)
@@ -104,7 +104,7 @@ class GuidanceBranch(nn.Module):
             mix=mix,
             residual=residual,
             class_logits=kinds,
-            features=[feature.unflatten(0, (count, frames)) for feature in features],
+            features=[feature.view(count, frames, *feature.shape[1:]) for feature in features],
         )
 
     def _features(
@@ -120,13 +120,12 @@ class GuidanceBranch(nn.Module):
         seen = functional.pixel_unshuffle(_inputs(window, evidence), 2).contiguous(memory_format=torch.channels_last)
         fine = self.fine_in(_prompted(self.stem(seen), words, 0))
         middle = self.middle_in(_prompted(self.to_middle(fine), words, 1))
-        middle = self.middle_time(middle, present)
         coarse = self.coarse_in(_prompted(self.to_coarse(middle), words, 2))
         coarse = self.whole(self.coarse_time(coarse, present), self.tokens(overview, box))
         coarse = self.coarse_time_shifted(self.coarse_lines(coarse), present)
         coarse = self.coarse_out(coarse)
         middle = self.middle_lines(middle + functional.interpolate(self.from_coarse(coarse), scale_factor=2.0))
-        middle = self.middle_time_shifted(middle, present)
+        middle = self.middle_time(middle, present)
         fine = self.fine_out(fine + functional.interpolate(self.from_middle(middle), scale_factor=2.0))
         picture = functional.pixel_unshuffle(window, 2)
         return [self.last(self.texture(fine, picture, overview, box)), middle, coarse]
@@ -151,7 +150,7 @@ def _prompted(x: Tensor, words: list[Tensor] | None, level: int) -> Tensor:
 
 def _shares(logits: Float[Tensor, "b t 4 h w"], evidence: Float[Tensor, "b t 10 h w"]) -> Float[Tensor, "b t 4 h w"]:
     """Softmax over `MIX`; a neighbour that is not there has no share."""
-    scan, neighbours, surroundings = logits.split([1, 2, 1], dim=2)
+    scan, neighbours, surroundings = torch.split(logits, [1, 2, 1], dim=2)
     neighbours = neighbours.masked_fill(evidence[:, :, VALID] < 0.5, -1e4)
     return torch.cat([scan, neighbours, surroundings], dim=2).softmax(dim=2)
 

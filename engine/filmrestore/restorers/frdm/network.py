@@ -35,7 +35,7 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     Source: HaineiFRDM, in pixel space; what is ours is told in docs/models/frdm.md.
     """
 
-    @register_to_config  # type: ignore[misc]
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         widths: tuple[int, ...] = SIZES["frdm-s"]["widths"],
@@ -97,4 +97,5 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
 def new_net(size: str = "frdm-s") -> FrdmNet:
     """An untrained network of one of the `SIZES`, initialised from torch's current random state."""
-    return FrdmNet(**SIZES[size])
+    net: FrdmNet = FrdmNet(**SIZES[size])
+    return net

@@ -24,7 +24,7 @@ class TextureReconstruction(nn.Module):
     Source: HaineiFRDM's texture reconstruction module; gains a band and channel are ours.
     """
 
-    def __init__(self, channels: int, inputs: int, inner: int = 8) -> None:
+    def __init__(self, channels: int, inputs: int, inner: int = 4) -> None:
         super().__init__()
         self.inner = inner
         self.feature = nn.Conv2d(channels, inner, 1)
@@ -135,7 +135,7 @@ def _windows(pair: Float[Tensor, "bt 2 i h w"], count: int) -> Float[Tensor, "n 
 def _unwindows(blocks: Float[Tensor, "n i 5 16 16"], frames: int, height: int, width: int) -> Float[Tensor, "bt i h w"]:
     first, inner = (FRAMES - frames) // 2, blocks.shape[1]
     whole = blocks[:, :, first : first + frames].view(-1, height // EDGE, width // EDGE, inner, frames, EDGE, EDGE)
-    return whole.permute(0, 4, 3, 1, 5, 2, 6).reshape(-1, inner, height, width)
+    return whole.permute(0, 4, 1, 5, 2, 6, 3).reshape(-1, height, width, inner).permute(0, 3, 1, 2)
 
 
 def _crop(
