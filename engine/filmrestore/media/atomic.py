@@ -45,7 +45,7 @@ def atomic_write(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
         yield temporary
         if sync:
             _sync(temporary)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OSError as failure:
         raise output_error(target, failure) from failure
     finally:
@@ -93,7 +93,7 @@ def sweep(folder: str | Path) -> int:
             match = _TEMPORARY.fullmatch(entry.name) if entry.name.endswith(".tmp") else None
             if match and _is_abandoned(entry, match):
                 with suppress(OSError):  # another process may sweep the same folder
-                    os.unlink(entry.path)
+                    Path(entry.path).unlink()
                     swept += 1
     return swept
 
@@ -137,7 +137,7 @@ def _host() -> str:
 def _space() -> int:
     """Number of the process namespace: two containers of one host name count their processes apart."""
     try:
-        return os.stat("/proc/self/ns/pid").st_ino
+        return Path("/proc/self/ns/pid").stat().st_ino
     except OSError:  # not Linux
         return 0
 

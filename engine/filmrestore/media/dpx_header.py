@@ -23,7 +23,16 @@ _UNDEFINED = 0xFFFFFFFF
 _CHANNELS = {1: "R", 2: "G", 3: "B", 4: "A", 6: "Y", 8: "Z", 50: "RGB", 51: "RGBA", 52: "ABGR"}
 _FOREIGN = {7: "CbCr", 9: "composite video", 100: "CbYCrY 4:2:2", 101: "CbYACrYA 4:2:2:4", 102: "CbYCr", 103: "CbYCrA"}
 _DTYPES = {8: "uint8", 10: "uint16", 12: "uint16", 16: "uint16", 32: "float32"}
-_COLOURSPACES = {1: "printing-density", 2: "linear", 3: "log", 5: "rec709", 6: "rec709", 7: "rec601", 8: "rec601"}
+_TRANSFERS = {  # table 5B; 0 is "user defined"
+    1: "Printing density",
+    2: "Linear",
+    3: "Logarithmic",
+    4: "Unspecified video",
+    5: "SMPTE 274M",
+    6: "ITU-R 709-5",
+    7: "ITU-R 601-5",
+    8: "ITU-R 601-5",
+}
 _TEXTS = {  # name -> (offset, size)
     "dpx:FileName": (36, 100),
     "DateTime": (136, 24),
@@ -103,7 +112,7 @@ def parse_header(path: Path, head: bytes, size: int) -> tuple[Header, Layout]:
         bits=bits,
         container="dpx",
         lossless=True,
-        colourspace=_COLOURSPACES.get(head[801]),
+        colourspace=_TRANSFERS.get(head[801]),
     )
     window = (0, 0, width, height)
     metadata = _metadata(head, order)

@@ -17,7 +17,7 @@ from ..frame import Codes
 from .dpx_header import Layout
 
 Words = NDArray[np.uint32]
-_BAND_BYTES = 1 << 19
+_BAND_BYTES = 1 << 17  # a band and its temporaries stay in the processor cache
 
 
 def unpack(data: NDArray[np.uint8], layout: Layout, channels: int) -> Codes:
@@ -38,7 +38,7 @@ def unpack(data: NDArray[np.uint8], layout: Layout, channels: int) -> Codes:
         return raw.astype(raw.dtype.newbyteorder("=")).reshape(rows, -1, channels)
     codes = np.empty((rows, layout.samples), np.uint16)
     for band in _bands(rows, layout):
-        codes[band] = _unpack_band(data[band], layout, channels)
+        _unpack_band(data[band], layout, channels, codes[band])
     return codes.reshape(rows, -1, channels)
 
 
@@ -58,59 +58,70 @@ def pack(codes: Codes, data: NDArray[np.uint8], layout: Layout) -> None:
         data[:, : layout.samples * layout.bits // 8] = swapped.view(np.uint8)
         return
     for band in _bands(rows, layout):
-        data[band] = _pack_band(flat[band], data[band], layout, channels)
+        _pack_band(flat[band], data[band], layout, channels)
 
 
-def _unpack_band(data: NDArray[np.uint8], layout: Layout, channels: int) -> NDArray[np.uint16]:
-    codes = np.empty((len(data), layout.samples), np.uint16)
+def _unpack_band(data: NDArray[np.uint8], layout: Layout, channels: int, codes: NDArray[np.uint16]) -> None:
+    """Codes of the rows `data` into `codes`, shape (rows, samples)."""
     if layout.bits == 12 and layout.packing:
-        words = _native(data, f"{layout.order}u2")[:, : layout.samples]
-        codes[:] = words >> 4 if layout.packing == 1 else words & 0xFFF
-    elif layout.packing:
-        words32 = _native(data, f"{layout.order}u4")
-        for column, shift in enumerate(_shifts(layout, channels)):
-            part = codes[:, column::3]
-            part[:] = (words32[:, : part.shape[1]] >> shift) & 0x3FF
-    else:
-        words32 = _whole_periods(_native(data, f"{layout.order}u4"), layout)
-        for place, low, shift, spill in _periods(layout.bits):
-            part = codes[:, place :: len(_periods(layout.bits))]
-            value = words32[:, low :: _words_a_period(layout.bits)][:, : part.shape[1]] >> shift
-            if spill:
-                above = words32[:, low + 1 :: _words_a_period(layout.bits)][:, : part.shape[1]]
-                value = value | above << (32 - shift)
-            part[:] = value & ((1 << layout.bits) - 1)
-    return codes
-
-
-def _pack_band(
-    codes: NDArray[np.uint16], data: NDArray[np.uint8], layout: Layout, channels: int
-) -> NDArray[np.uint8]:
-    if layout.bits == 12 and layout.packing:
-        words = _native(data, f"{layout.order}u2")
-        own = words[:, : layout.samples]
-        own[:] = own & 0xF | codes << 4 if layout.packing == 1 else own & 0xF000 | codes
-        return _stored(words, f"{layout.order}u2")
-    words32 = _native(data, f"{layout.order}u4")
+        shorts = _native(data, f"{layout.order}u2")[:, : layout.samples]
+        if layout.packing == 1:
+            np.right_shift(shorts, 4, out=codes)
+        else:
+            np.bitwise_and(shorts, 0xFFF, out=codes)
+        return
+    words = _native(data, f"{layout.order}u4")
     if layout.packing:
         for column, shift in enumerate(_shifts(layout, channels)):
             part = codes[:, column::3]
-            own32 = words32[:, : part.shape[1]]
-            own32 &= np.uint32(~(0x3FF << shift) & 0xFFFFFFFF)
-            own32 |= part.astype(np.uint32) << shift
-        return _stored(words32, f"{layout.order}u4")
-    padded = _whole_periods(words32, layout)
-    mask, step = (1 << layout.bits) - 1, _words_a_period(layout.bits)
-    for place, low, shift, spill in _periods(layout.bits):
-        part32 = codes[:, place :: len(_periods(layout.bits))].astype(np.uint32)
-        own32 = padded[:, low::step][:, : part32.shape[1]]
-        own32 &= np.uint32(~(mask << shift) & 0xFFFFFFFF)
-        own32 |= part32 << shift
+            value = words[:, : part.shape[1]] >> shift
+            np.bitwise_and(value, 0x3FF, out=value)
+            part[:] = value
+        return
+    words = _whole_periods(words, layout)
+    samples, step = _period(layout.bits)
+    for place, low, shift, spill in _places(layout.bits):
+        part = codes[:, place::samples]
+        value = words[:, low::step][:, : part.shape[1]] >> shift
         if spill:
-            above = padded[:, low + 1 :: step][:, : part32.shape[1]]
-            above &= np.uint32(~(mask >> (32 - shift)) & 0xFFFFFFFF)
-            above |= part32 >> (32 - shift)
-    return _stored(np.ascontiguousarray(padded[:, : words32.shape[1]]), f"{layout.order}u4")
+            value |= words[:, low + 1 :: step][:, : part.shape[1]] << (32 - shift)
+        np.bitwise_and(value, (1 << layout.bits) - 1, out=value)
+        part[:] = value
+
+
+def _pack_band(codes: NDArray[np.uint16], data: NDArray[np.uint8], layout: Layout, channels: int) -> None:
+    """`codes`, shape (rows, samples), into the rows `data`; filler bits stay."""
+    if layout.bits == 12 and layout.packing:
+        shorts = _native(data, f"{layout.order}u2")
+        own = shorts[:, : layout.samples]
+        own &= 0xF if layout.packing == 1 else 0xF000
+        own |= codes << 4 if layout.packing == 1 else codes
+        data[:] = _stored(shorts, f"{layout.order}u2")
+        return
+    words = _native(data, f"{layout.order}u4")
+    if layout.packing:
+        for column, shift in enumerate(_shifts(layout, channels)):
+            part = codes[:, column::3]
+            _put(words[:, : part.shape[1]], part.astype(np.uint32), 0x3FF, shift)
+        data[:] = _stored(words, f"{layout.order}u4")
+        return
+    whole = _whole_periods(words, layout)
+    samples, step = _period(layout.bits)
+    for place, low, shift, spill in _places(layout.bits):
+        part32 = codes[:, place::samples].astype(np.uint32)
+        mask = (1 << layout.bits) - 1
+        if spill:
+            above = np.right_shift(part32, np.uint32(32 - shift))
+            _put(whole[:, low + 1 :: step][:, : part32.shape[1]], above, mask >> (32 - shift), 0)
+        _put(whole[:, low::step][:, : part32.shape[1]], part32, mask, shift)
+    data[:] = _stored(np.ascontiguousarray(whole[:, : words.shape[1]]), f"{layout.order}u4")
+
+
+def _put(words: Words, value: Words, mask: int, shift: int) -> None:
+    """Lay `value`, at most `mask`, into its bits of `words`, in place; `value` is used up."""
+    words &= np.uint32(~(mask << shift) & 0xFFFFFFFF)
+    np.left_shift(value, shift, out=value)
+    words |= value
 
 
 def _shifts(layout: Layout, channels: int) -> tuple[int, int, int]:
@@ -120,20 +131,20 @@ def _shifts(layout: Layout, channels: int) -> tuple[int, int, int]:
     return high if channels > 1 else high[::-1]
 
 
-def _periods(bits: int) -> list[tuple[int, int, int, bool]]:
-    """(sample, word, shift, reaches into the next word) of each sample until samples begin a word again."""
-    count = 16 if bits == 10 else 8
-    return [(n, n * bits // 32, n * bits % 32, n * bits % 32 + bits > 32) for n in range(count)]
+def _period(bits: int) -> tuple[int, int]:
+    """(samples, words) until packed samples begin at the start of a word again."""
+    return (16, 5) if bits == 10 else (8, 3)
 
 
-def _words_a_period(bits: int) -> int:
-    return 5 if bits == 10 else 3
+def _places(bits: int) -> list[tuple[int, int, int, bool]]:
+    """(sample, word, shift, reaches into the next word) of each packed sample of a period."""
+    return [(n, n * bits // 32, n * bits % 32, n * bits % 32 + bits > 32) for n in range(_period(bits)[0])]
 
 
 def _whole_periods(words: Words, layout: Layout) -> Words:
     """`words`, lengthened so that the last sample's period is whole; a copy."""
-    period = len(_periods(layout.bits))
-    width = max(words.shape[1], -(-layout.samples // period) * _words_a_period(layout.bits))
+    samples, step = _period(layout.bits)
+    width = max(words.shape[1], -(-layout.samples // samples) * step)
     whole = np.zeros((len(words), width), np.uint32)
     whole[:, : words.shape[1]] = words
     return whole

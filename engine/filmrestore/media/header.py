@@ -42,9 +42,7 @@ class Header:
 
 def is_sane(width: int, height: int, channels: int) -> bool:
     """Whether a header's size can be that of a film scan; asked before memory is taken."""
-    return (
-        0 < width <= MAX_EDGE and 0 < height <= MAX_EDGE and 0 < channels and width * height * channels <= MAX_CODES
-    )
+    return 0 < width <= MAX_EDGE and 0 < height <= MAX_EDGE and channels > 0 and width * height * channels <= MAX_CODES
 
 
 def check_same(header: Header, first: Format, first_path: Path) -> None:

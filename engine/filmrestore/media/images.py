@@ -151,9 +151,7 @@ def _read_run(path: Path, image: oiio.ImageInput, spec: oiio.ImageSpec, first: i
         tile_x, tile_y = spec.tile_width, spec.tile_height
         x0, y0 = x0 // tile_x * tile_x, y0 // tile_y * tile_y
         x1, y1 = min(-(-x1 // tile_x) * tile_x, spec.width), min(-(-y1 // tile_y) * tile_y, spec.height)
-        codes = image.read_tiles(
-            0, 0, spec.x + x0, spec.x + x1, spec.y + y0, spec.y + y1, 0, 1, first, end, kind
-        )
+        codes = image.read_tiles(0, 0, spec.x + x0, spec.x + x1, spec.y + y0, spec.y + y1, 0, 1, first, end, kind)
     elif (y0, y1) == (0, spec.height):
         x0, x1 = 0, spec.width
         codes = image.read_image(0, 0, first, end, kind)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -31,6 +33,8 @@ class Source(Protocol):
     def read(self, number: int, check: Callable[[Header], None], box: Box | None) -> tuple[Header, Codes]: ...
 
     def path_of(self, number: int) -> Path: ...
+
+    def pattern_in(self, folder: Path) -> Pattern: ...
 
     def close(self) -> None: ...
 
@@ -95,6 +99,14 @@ class Shot:
     def path_of(self, number: int) -> Path:
         """The file of one frame; the movie itself for movies."""
         return self._source.path_of(number)
+
+    def pattern_in(self, folder: Path) -> Pattern:
+        """The file names of this sequence in another folder.
+
+        Raises:
+            UsageError: the shot is a movie, whose frames have no names.
+        """
+        return self._source.pattern_in(folder)
 
     def close(self) -> None:
         """Close the movie, if it is one; image files are never left open."""
@@ -187,6 +199,9 @@ class _Stills:
     def path_of(self, number: int) -> Path:
         return self.pattern.path_of(number)
 
+    def pattern_in(self, folder: Path) -> Pattern:
+        return replace(self.pattern, folder=folder)
+
     def close(self) -> None:
         """Nothing is held open."""
 
@@ -212,7 +227,7 @@ def _open_source(path: Path) -> Source:
 
 def _without_holes(available: tuple[int, ...]) -> tuple[int, ...]:
     """All frames and the holes between them; none where the numbers go in equal steps."""
-    steps = {after - before for before, after in zip(available, available[1:], strict=False)}
+    steps = {after - before for before, after in pairwise(available)}
     return available if len(steps) <= 1 else tuple(range(available[0], available[-1] + 1))
 
 

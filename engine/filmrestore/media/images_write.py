@@ -1,0 +1,153 @@
+"""Writing EXR, TIFF, PNG and JPEG files through OpenImageIO: other codes in the scan's own attributes.
+
+Attributes, windows, compression, tiling, further channels and further parts come from the scan's file. No date of
+today is added, so that the same pixels give the same bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO as oiio
+
+from ..errors import InputError, OutputError
+from ..frame import Codes, Frame
+from .atomic import free_space
+from .header import Header
+from .images import header_of, held_channels, open_image, read_channels, widened
+from .png import splice
+
+_FORMATS = {"exr": "openexr", "tiff": "tiff", "png": "png", "jpeg": "jpeg"}
+_TYPES = {"uint8": "uint8", "uint16": "uint16", "uint32": "uint", "float16": "half", "float32": "float"}
+_OWN = ("oiio:", "tiff:", "openexr:", "png:", "jpeg:", "dpx:", "movie:", "compression", "planarconfig", "name")
+_JPEG_QUALITY = 97
+
+
+def write_image(temporary: Path, frame: Frame, container: str, history: str = "") -> None:
+    """Write `frame` to `temporary`.
+
+    Args:
+        temporary: File to make; its extension does not matter.
+        frame: Its source gives everything beside the codes where it is of the same container.
+        container: "exr", "tiff", "png" or "jpeg".
+        history: A line for the file's processing history (EXR), added to those that are there.
+
+    Raises:
+        OutputError: the disk cannot be written.
+        InputError, CorruptFile: the source can no longer be read.
+    """
+    source = frame.source if frame.format.container == container else None
+    if source is None:
+        spec = _new_spec(frame)
+        _prepare(spec, frame, container, history)
+        _write_parts(temporary, container, [spec], frame, None)
+    else:
+        with open_image(source) as image:
+            specs = _specs(image)
+            _check_unchanged(header_of(source, image), frame)
+            _prepare(specs[0], frame, container, history)
+            _write_parts(temporary, container, specs, frame, image)
+    if container == "png":
+        splice(temporary, source)
+
+
+def _write_parts(
+    temporary: Path, container: str, specs: list[oiio.ImageSpec], frame: Frame, image: oiio.ImageInput | None
+) -> None:
+    output: Any = oiio.ImageOutput.create(_FORMATS[container])
+    codes = _all_channels(frame, image)
+    is_written = output.open(str(temporary), specs if output.supports("multiimage") else specs[0])
+    is_written = is_written and output.write_image(codes)
+    for index, spec in enumerate(specs[1:], start=1):
+        assert image is not None  # only a source has further parts
+        image.seek_subimage(index, 0)
+        is_written = is_written and output.open(str(temporary), spec, "AppendSubimage")
+        is_written = is_written and output.copy_image(image)
+    is_written = output.close() and is_written
+    complaint = output.geterror() or oiio.geterror()
+    if not is_written or complaint:
+        words = " ".join(complaint.split()) or "no reason given"
+        raise OutputError(
+            f"{temporary.parent}: frame {frame.number} cannot be written as {container.upper()}: {words}; "
+            f"{free_space(temporary)}; make room or choose another folder, and run again: finished files are kept"
+        )
+
+
+def _all_channels(frame: Frame, image: oiio.ImageInput | None) -> Codes:
+    """The frame's codes with the source's further channels between them, in file order."""
+    codes = widened(frame.codes, frame.format)
+    spec = image.spec() if image is not None else None
+    if image is None or spec is None or not spec.channelformats:
+        return np.ascontiguousarray(codes)
+    assert frame.source is not None
+    held = held_channels(spec)
+    others = tuple(index for index in range(spec.nchannels) if index not in held)
+    kinds = {str(spec.channelformats[index]) for index in (*held, *others)}
+    if kinds - {"half", "float"}:
+        names = ", ".join(spec.channelnames[index] for index in others)
+        raise InputError(
+            f"{frame.source}: integer channels ({names}) beside colour in one part cannot be passed on bit for bit; "
+            "move them into a part of their own"
+        )
+    box = header_of(frame.source, image).whole
+    merged = np.empty((*codes.shape[:2], spec.nchannels), np.float32)  # holds every half and every float
+    merged[:, :, list(held)] = codes
+    for index in others:
+        merged[:, :, index : index + 1] = read_channels(frame.source, image, (index,), box)
+    return merged
+
+
+def _specs(image: oiio.ImageInput) -> list[oiio.ImageSpec]:
+    """Copies of the specs of all parts."""
+    specs: list[oiio.ImageSpec] = []
+    while image.seek_subimage(len(specs), 0):
+        specs.append(oiio.ImageSpec(image.spec()))
+    image.seek_subimage(0, 0)
+    image.geterror()  # asking for a part beyond the last leaves a complaint
+    return specs
+
+
+def _new_spec(frame: Frame) -> oiio.ImageSpec:
+    form = frame.format
+    spec = oiio.ImageSpec(form.width, form.height, len(form.channels), _TYPES[form.dtype])
+    spec.channelnames = form.channels
+    spec.x, spec.y = frame.data_window[:2]
+    x0, y0, x1, y1 = frame.display_window
+    spec.full_x, spec.full_y, spec.full_width, spec.full_height = x0, y0, x1 - x0, y1 - y0
+    for name, value in frame.metadata.items():
+        if name.startswith(_OWN) or not isinstance(value, str | int | float):
+            continue
+        spec.attribute(name, value)
+    for name, kind in (("smpte:TimeCode", "timecode"), ("FramesPerSecond", "rational")):
+        value = frame.metadata.get(name)
+        if isinstance(value, tuple) and len(value) == 2:
+            spec.attribute(name, oiio.TypeDesc(kind), tuple(int(part) for part in value))
+    return spec
+
+
+def _prepare(spec: oiio.ImageSpec, frame: Frame, container: str, history: str) -> None:
+    """What every written file shares, whether its spec is new or the scan's."""
+    if spec.getattribute("DateTime") is None:
+        spec.attribute("DateTime", "")  # else today's is added
+    if spec.alpha_channel >= 0 and container == "png":
+        spec.attribute("oiio:UnassociatedAlpha", 1)  # else OpenImageIO divides by alpha on writing
+    if container == "tiff" and frame.format.dtype == "float16":
+        spec.attribute("tiff:half", 1)
+    if container == "tiff" and frame.format.bits in {10, 12, 14}:
+        spec.attribute("oiio:BitsPerSample", frame.format.bits)
+    if container in {"exr", "tiff"} and spec.getattribute("compression") is None:
+        spec.attribute("compression", "zip")
+    if container == "jpeg":
+        spec.attribute("Compression", f"jpeg:{_JPEG_QUALITY}")
+    if container == "exr" and history:
+        before = spec.getattribute("Exif:ImageHistory")
+        spec.attribute("Exif:ImageHistory", f"{before}\n{history}" if before else history)
+
+
+def _check_unchanged(header: Header, frame: Frame) -> None:
+    form = header.format
+    there = ((form.height, form.width, len(form.channels)), form.dtype, form.bits)
+    if there != (frame.codes.shape, str(frame.codes.dtype), frame.format.bits):
+        raise InputError(f"{header.path}: the scan is no longer the file that was read; restore this frame again")
