@@ -1,0 +1,140 @@
+"""One run of the restore node in a process of its own, with its time and memory measured from outside.
+
+Usage (by `measured` and `start`): python -m filmrestore.bench.child JOB.json
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ..errors import FilmRestoreError
+from ..nodes.job import RestoreJob, load_device
+from ..settings import RestoreSettings
+
+READY = "ready"
+"""What the child says once it has loaded everything and is about to start on the job."""
+
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a finished child did and took.
+
+    Attributes:
+        report: The node's own report.
+        start_up_s: From the start of the process until it was ready.
+        work_s: From then on.
+        peak_mib: Largest resident memory of the process and all of its children together.
+        trace_mib: That memory over time, one sample in 50 ms.
+    """
+
+    report: dict[str, Any]
+    start_up_s: float
+    work_s: float
+    peak_mib: float
+    trace_mib: list[float]
+
+
+def write_job(path: Path, job: RestoreJob, *, shuffled: bool = False) -> None:
+    """Store a job for the child; `shuffled` delays each patch at random so that patches end in another order."""
+    values = dataclasses.asdict(job) | {"settings": job.settings.to_dict(), "roi": None}
+    path.write_text(json.dumps({"job": values, "shuffled": shuffled}))
+
+
+def start(job_file: Path) -> subprocess.Popen[str]:
+    """Start a child; its standard output says `READY`, then gives the report as one line of JSON."""
+    command = [sys.executable, "-m", "filmrestore.bench.child", str(job_file)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def measured(job_file: Path) -> Measured:
+    """Run a child to its end.
+
+    Raises:
+        FilmRestoreError: it failed; its last words are in the message.
+    """
+    began = time.perf_counter()
+    child = start(job_file)
+    trace: list[float] = []
+    watcher = threading.Thread(target=_watch, args=(child.pid, trace), daemon=True)
+    watcher.start()
+    errors: list[str] = []
+    drain = threading.Thread(target=lambda: errors.extend(child.stderr or ()), daemon=True)
+    drain.start()
+    assert child.stdout is not None
+    first = child.stdout.readline().strip()
+    ready = time.perf_counter()
+    answer = child.stdout.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    ended = time.perf_counter()
+    watcher.join()
+    drain.join()
+    child.stdout.close()
+    if child.returncode or first != READY:
+        raise FilmRestoreError(f"the restore process ended with {child.returncode}: {''.join(errors)[-600:]}")
+    return Measured(
+        report=json.loads(answer),
+        start_up_s=ready - began,
+        work_s=ended - ready,
+        peak_mib=max(usage.ru_maxrss / 1024, *trace, 0.0),
+        trace_mib=trace,
+    )
+
+
+def _watch(pid: int, trace: list[float]) -> None:
+    """Adds up the resident memory of a process and its children until it is gone."""
+    try:
+        process = psutil.Process(pid)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            family = [process, *process.children(recursive=True)]
+            trace.append(sum(member.memory_info().rss for member in family) / 2**20)
+            time.sleep(_POLL_S)
+    except psutil.NoSuchProcess:
+        return
+
+
+class _Shuffled:
+    """A restorer whose answers come late by a random time, in front of another restorer."""
+
+    def __init__(self, restorer: Any) -> None:
+        self._restorer = restorer
+        self._random = random.Random()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._restorer, name)
+
+    def __call__(self, *arguments: Any) -> Any:
+        time.sleep(self._random.uniform(0, 0.08))
+        return self._restorer(*arguments)
+
+
+def main(job_file: str) -> int:
+    """The child: load, say ready, restore, report."""
+    from ..nodes import restore as node
+
+    stored = json.loads(Path(job_file).read_text())
+    job = RestoreJob(**stored["job"] | {"settings": RestoreSettings.from_dict(stored["job"]["settings"])})
+    if stored["shuffled"]:
+        vars(node)["load_device"] = lambda job: _Shuffled(load_device(job))
+    print(READY, flush=True)
+    report = node.restore(job)
+    print(json.dumps(dataclasses.asdict(report)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

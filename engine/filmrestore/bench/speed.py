@@ -1,0 +1,240 @@
+"""`filmrestore bench speed`: seconds a frame by stage, cold and warm, what edits render anew, and memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import UsageError
+from ..media.atomic import atomic_bytes
+from ..nodes.job import RestoreJob
+from ..settings import RestoreSettings
+from . import BenchOptions
+from .child import Measured, measured, write_job
+from .classical import temporal_median
+from .shots import make_shot, read_codes, write_codes
+from .tables import table
+
+Progress = Callable[[str, int, int], None]
+
+SIZES = {"640x480": 12, "2048x1556": 6, "4096x3112": 3}
+"""Size -> frames."""
+
+NETWORK = ("guidance", "denoise", "motion")
+"""Stages that a warm cache must leave out."""
+
+THREADS = 2
+
+
+def run(options: BenchOptions, progress: Progress | None = None) -> dict[str, Any]:
+    """Measure the cases; write speed.md and speed.json.
+
+    Cases: the three sizes, "edits" (what a change renders anew) and, in the long form or by name, "memory"
+    (6 and 24 frames of 4096x3112) and "growth" (100 and 1,000 small frames).
+
+    Returns:
+        Figures by case.
+
+    Raises:
+        UsageError: an unknown case.
+    """
+    cases: dict[str, Callable[[], dict[str, Any]]] = {size: partial(_size, size, options) for size in SIZES}
+    cases |= {name: partial(case, options) for name, case in _CASES.items()}
+    unknown = [name for name in options.clips if name not in cases]
+    if unknown:
+        raise UsageError(f"no case {unknown[0]!r}: choose from {', '.join(cases)}")
+    wanted = options.clips or (tuple(cases) if options.full else (*SIZES, "edits"))
+    path = options.out_dir / "speed.json"
+    figures: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    for done, name in enumerate(wanted):
+        figures[name] = cases[name]()
+        atomic_bytes(path, json.dumps(figures, indent=1).encode())
+        atomic_bytes(options.out_dir / "speed.md", _markdown(figures).encode())
+        if progress:
+            progress("cases", done + 1, len(wanted))
+    return figures
+
+
+def _job(work: Path, source: str, *, device: str, settings: RestoreSettings | None = None) -> RestoreJob:
+    return RestoreJob(
+        source=source,
+        output=str(work / "result" / ("####" + Path(source).suffix)),
+        matte_out=str(work / "matte" / "####.png"),
+        ledger=str(work / "ledger"),
+        cache=str(work / "cache"),
+        analysis=str(work / "analysis.json"),
+        settings=settings or RestoreSettings(),
+        colourspace="srgb",
+        device=device,
+        threads=THREADS,
+    )
+
+
+def _clear(work: Path, *names: str) -> None:
+    for name in names:
+        shutil.rmtree(work / name, ignore_errors=True)
+
+
+def _run(work: Path, job: RestoreJob) -> Measured:
+    work.mkdir(parents=True, exist_ok=True)
+    write_job(work / "job.json", job)
+    return measured(work / "job.json")
+
+
+def _size(size: str, options: BenchOptions) -> dict[str, Any]:
+    """Cold, then warm (results deleted, tiles kept), then the classical peer."""
+    width, height = map(int, size.split("x"))
+    frames = options.frames or SIZES[size]
+    work = options.out_dir / "work" / size
+    _clear(work, "result", "matte", "ledger", "cache")
+    source = make_shot(work / "scan", width, height, frames, seed=options.seed)
+    job = _job(work, source, device=options.device)
+    _run(work, dataclasses.replace(job, span="1"))  # makes the analysis, which later runs only read
+    _clear(work, "result", "matte", "ledger", "cache")
+    cold = _run(work, job)
+    _clear(work, "result", "matte", "ledger")
+    warm = _run(work, job)
+    peer = _peer(work / "scan", min(frames, 3))
+    _clear(work.parent, work.name)
+    stages = cold.report["seconds_by_stage"]
+    network = sum(stages.get(stage, 0.0) for stage in NETWORK)
+    return {
+        "frames": frames,
+        "cold_s": cold.work_s / frames,
+        "warm_s": warm.work_s / frames,
+        "start_up_s": cold.start_up_s,
+        "stages_s": {stage: seconds / frames for stage, seconds in stages.items()},
+        "warm_stages_s": {stage: s / frames for stage, s in warm.report["seconds_by_stage"].items()},
+        "network_s": network / frames,
+        "tiles": cold.report["tiles_computed"],
+        "warm_tiles_computed": warm.report["tiles_computed"],
+        "peer_s": peer,
+        "peak_mib": cold.peak_mib,
+        "fixes": cold.report["fixes"],
+    }
+
+
+def _peer(scan: Path, frames: int) -> float:
+    """Seconds a frame of the motion-compensated median on the same frames, files read beforehand."""
+    cv2.setNumThreads(1)
+    codes = np.stack([read_codes(path) for path in sorted(scan.iterdir())[:frames]])
+    began = time.perf_counter()
+    temporal_median(codes, motion=True)
+    return (time.perf_counter() - began) / len(codes)
+
+
+def _edits(options: BenchOptions) -> dict[str, Any]:
+    """Tiles that each change renders anew, of a finished 640x480 shot."""
+    work = options.out_dir / "work" / "edits"
+    _clear(work, "result", "matte", "ledger", "cache", "scan")
+    source = make_shot(work / "scan", 640, 480, 9, seed=options.seed, unique=9)
+    job = _job(work, source, device=options.device)
+    whole = _run(work, job).report
+    (work / "protect").mkdir(exist_ok=True)
+    mask = np.zeros((480, 640), np.uint8)
+    mask[100:200, 100:300] = 255
+    for number in range(1, 10):
+        cv2.imwrite(str(work / "protect" / f"{number:04d}.png"), mask)
+    plain = RestoreSettings()
+    changes: dict[str, RestoreJob] = {
+        "nothing": job,
+        "strength 0.5": dataclasses.replace(job, settings=dataclasses.replace(plain, strength=0.5)),
+        "sensitivity 0.8": dataclasses.replace(
+            job, settings=dataclasses.replace(plain, sensitivity_dark=0.8, sensitivity_light=0.8)
+        ),
+        "mix 0.7": dataclasses.replace(job, settings=dataclasses.replace(plain, mix=0.7)),
+        "protect mask": dataclasses.replace(job, protect=str(work / "protect" / "####.png")),
+    }
+    counts = {name: _retiled(work, change) for name, change in changes.items()}
+    _speck(work / "scan" / "0005.dpx")
+    counts["one speck in frame 5"] = _retiled(work, job)
+    _clear(work.parent, work.name)
+    return {"tiles": whole["tiles_computed"] + whole["tiles_cached"], "computed_anew": counts}
+
+
+def _retiled(work: Path, job: RestoreJob) -> int:
+    _clear(work, "result", "matte", "ledger")
+    return int(_run(work, job).report["tiles_computed"])
+
+
+def _speck(path: Path) -> None:
+    """Blackens 4 x 4 pixels in the middle of a patch-sized area at the top left, in a copy (the file may be a link)."""
+    codes = read_codes(path)
+    codes[60:64, 60:64] = 0
+    path.unlink()
+    write_codes(path, codes, 16)
+
+
+def _memory(options: BenchOptions) -> dict[str, Any]:
+    """Peak memory of 6 and 24 frames of 4096x3112, 16 bit."""
+    work = options.out_dir / "work" / "memory"
+    source = make_shot(work / "scan", 4096, 3112, 24, seed=options.seed)
+    peaks = {}
+    for frames in (6, 24):
+        _clear(work, "result", "matte", "ledger", "cache")
+        job = dataclasses.replace(_job(work, source, device=options.device), span=f"1-{frames}", matte_out=None)
+        peaks[str(frames)] = _run(work, job).peak_mib
+    _clear(work.parent, work.name)
+    return {"peak_mib": peaks, "ratio": peaks["24"] / peaks["6"]}
+
+
+def _growth(options: BenchOptions) -> dict[str, Any]:
+    """Memory of 100 and of 1,000 frames of 64x48."""
+    work = options.out_dir / "work" / "growth"
+    source = make_shot(work / "scan", 64, 48, 1000, seed=options.seed)
+    peaks = {}
+    for frames in (100, 1000):
+        _clear(work, "result", "matte", "ledger", "cache")
+        job = dataclasses.replace(_job(work, source, device=options.device), span=f"1-{frames}")
+        peaks[str(frames)] = _run(work, job).peak_mib
+    _clear(work.parent, work.name)
+    return {"peak_mib": peaks, "growth_mib": peaks["1000"] - peaks["100"]}
+
+
+_CASES: dict[str, Callable[[BenchOptions], dict[str, Any]]] = {
+    "edits": _edits,
+    "memory": _memory,
+    "growth": _growth,
+}
+
+
+def _markdown(figures: dict[str, Any]) -> str:
+    sizes = {name: figures[name] for name in SIZES if name in figures}
+    blocks = []
+    if sizes:
+        stages = list(dict.fromkeys(stage for f in sizes.values() for stage in f["stages_s"]))
+        head = ["size", "cold, s", "warm, s", "tiles (warm)", "mc-median, s", "ratio", "peak, MiB", "start-up, s"]
+        lines = [
+            [
+                name,
+                f"{f['cold_s']:.2f}",
+                f"{f['warm_s']:.2f}",
+                f"{f['tiles']} ({f['warm_tiles_computed']})",
+                f"{f['peer_s']:.2f}",
+                f"{f['cold_s'] / f['peer_s']:.1f}",
+                f"{f['peak_mib']:.0f}",
+                f"{f['start_up_s']:.1f}",
+            ]
+            for name, f in sizes.items()
+        ]
+        by_stage = [[name, *(f"{f['stages_s'].get(s, 0):.3f}" for s in stages)] for name, f in sizes.items()]
+        blocks += ["Seconds a frame:", table(head, lines)]
+        blocks += [f"By stage, seconds a frame added up over {THREADS} threads:", table(["size", *stages], by_stage)]
+    if "edits" in figures:
+        edits = figures["edits"]
+        blocks.append(f"Tiles rendered anew, of {edits['tiles']}:")
+        blocks.append(table(["change", "tiles"], [[k, str(v)] for k, v in edits["computed_anew"].items()]))
+    for name, words in (("memory", "frames of 4096x3112, 16 bit"), ("growth", "frames of 64x48")):
+        if name in figures:
+            peaks = figures[name]["peak_mib"]
+            blocks.append(table([words, "peak MiB"], [[k, f"{v:.0f}"] for k, v in peaks.items()]))
+    return "\n".join(block.rstrip("\n") + "\n" for block in blocks)
