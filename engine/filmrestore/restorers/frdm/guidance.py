@@ -88,6 +88,7 @@ class GuidanceBranch(nn.Module):
         overview: Float[Tensor, "b 3 64 64"],
         box: Float[Tensor, "b 4"],
         prompt: Int[Tensor, "b 3"] | None,
+        known: Float[Tensor, "b t 1 h w"] | None,
     ) -> Guidance:
         count, frames = window.shape[:2]
         features = self._features(window.flatten(0, 1), evidence.flatten(0, 1), present, overview, box, prompt)
@@ -95,9 +96,10 @@ class GuidanceBranch(nn.Module):
         out = out.view(count, frames, *out.shape[1:])
         logits, shares, residual, kinds = torch.split(out, [1, len(MIX), 3, self.kinds], dim=2)
         with torch.autocast(window.device.type, enabled=False):
-            mix = _shares(shares, evidence)
+            known = torch.zeros_like(logits) if known is None else known
+            mix = _shares(shares, evidence, known)
             residual = RESIDUAL * torch.tanh(residual)
-            base = _mixed(window, evidence, logits, mix) + residual
+            base = _mixed(window, evidence, torch.maximum(logits.sigmoid(), known), mix) + residual
         return Guidance(
             matte_logits=logits,
             base=base,
@@ -148,22 +150,24 @@ def _prompted(x: Tensor, words: list[Tensor] | None, level: int) -> Tensor:
     return x if words is None else modulate(x, words[level])
 
 
-def _shares(logits: Float[Tensor, "b t 4 h w"], evidence: Float[Tensor, "b t 10 h w"]) -> Float[Tensor, "b t 4 h w"]:
-    """Softmax over `MIX`; a neighbour that is not there has no share."""
+def _shares(
+    logits: Float[Tensor, "b t 4 h w"], evidence: Float[Tensor, "b t 10 h w"], known: Float[Tensor, "b t 1 h w"]
+) -> Float[Tensor, "b t 4 h w"]:
+    """Softmax over `MIX`; a neighbour that is not there has no share, nor the scan where it is known to be damaged."""
     scan, neighbours, surroundings = torch.split(logits, [1, 2, 1], dim=2)
     neighbours = neighbours.masked_fill(evidence[:, :, VALID] < 0.5, -1e4)
-    return torch.cat([scan, neighbours, surroundings], dim=2).softmax(dim=2)
+    return torch.cat([scan + torch.log1p(-known.clamp(0, 0.9999)), neighbours, surroundings], dim=2).softmax(dim=2)
 
 
 def _mixed(
     window: Float[Tensor, "b t 3 h w"],
     evidence: Float[Tensor, "b t 10 h w"],
-    logits: Float[Tensor, "b t 1 h w"],
+    matte: Float[Tensor, "b t 1 h w"],
     mix: Float[Tensor, "b t 4 h w"],
 ) -> Float[Tensor, "b t 3 h w"]:
     """`MIX` added up by their shares: linear in the pictures, so light above one stays."""
     with torch.no_grad():
-        around = fill(window.flatten(0, 1), logits.flatten(0, 1).sigmoid()).view_as(window)
+        around = fill(window.flatten(0, 1), matte.flatten(0, 1)).view_as(window)
     sources = (window, evidence[:, :, PREVIOUS], evidence[:, :, NEXT], around)
     total = sum(mix[:, :, index : index + 1] * source for index, source in enumerate(sources))
     assert isinstance(total, Tensor)

@@ -58,6 +58,7 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         overview: Float[Tensor, "b 3 64 64"],
         box: Float[Tensor, "b 4"],
         prompt: Int[Tensor, "b 3"] | None = None,
+        known: Float[Tensor, "b t 1 h w"] | None = None,
     ) -> Guidance:
         """Looks at whole windows, once.
 
@@ -70,8 +71,9 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             box: The patch in the whole frame: x0, y0, x1, y1, each 0..1.
             prompt: Ids of kind (1 + its place in `kinds`), polarity (1 dark, 2 light) and stock (1 + its
                 place); 0, or no prompt at all, says nothing.
+            known: Defects that are known beforehand, 0..1: there the base holds nothing of the scan.
         """
-        answer: Guidance = self.guidance(window, evidence, present, overview, box, prompt)
+        answer: Guidance = self.guidance(window, evidence, present, overview, box, prompt, known)
         return answer
 
     def denoise(

@@ -1,0 +1,85 @@
+"""What the networks are shown of a window: finite, padded, on their device, with its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from ...frame import Box
+from ...motion import evidence
+from ..base import Context
+from .fill import fill
+from .network import MULTIPLE
+from .noise import noise
+
+
+@dataclass(frozen=True)
+class View:
+    """The frames of a window that the networks are shown, padded, with all that goes with them."""
+
+    context: Context
+    numbers: tuple[int, ...]
+    window: Float[Tensor, "1 t 3 h w"]
+    evidence: Float[Tensor, "1 t 10 h w"]
+    present: Bool[Tensor, "1 t"]
+    overview: Float[Tensor, "1 3 64 64"]
+    box: Float[Tensor, "1 4"]
+    known: Float[Tensor, "1 t 1 h w"] | None
+
+    @classmethod
+    def of(cls, window: Float[Tensor, "t 3 h w"], context: Context, chosen: range, device: torch.device) -> View:
+        """The `chosen` frames of the window."""
+        frames = slice(chosen.start, chosen.stop)
+        present = context.present[frames]
+        seen = torch.from_numpy(evidence(window[frames].numpy(), present))
+        box, (height, width) = context.box, context.full
+        relative = [box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height]
+        return cls(
+            context=context,
+            numbers=context.frames[frames],
+            window=padded(window[frames])[None].to(device),
+            evidence=padded(seen)[None].to(device),
+            present=torch.tensor([present], device=device),
+            overview=context.overview.nan_to_num(0.0, 0.0, 0.0)[None].to(device),
+            box=torch.tensor([relative], dtype=torch.float32, device=device),
+            known=None if context.matte is None else padded(context.matte[frames])[None].to(device),
+        )
+
+    def shrunk(self, factor: int) -> View:
+        """The same, smaller; evidence is averaged like the frames."""
+
+        def small(frames: Tensor) -> Tensor:
+            return padded(functional.avg_pool2d(frames[0], factor))[None]
+
+        return replace(
+            self,
+            window=small(self.window),
+            evidence=small(self.evidence),
+            known=None if self.known is None else small(self.known),
+        )
+
+    def noise(self, index: int, part: Box) -> Float[Tensor, "1 3 h w"]:
+        """Noise of a part of the patch in frame `index`."""
+        x, y = self.context.box.x0, self.context.box.y0
+        absolute = Box(x0=x + part.x0, y0=y + part.y0, x1=x + part.x1, y1=y + part.y1)
+        drawn = noise(self.context.settings.seed, self.numbers[index], absolute)
+        return torch.from_numpy(drawn)[None].to(self.window.device)
+
+
+def contained(window: Float[Tensor, "t 3 h w"], finite: Bool[Tensor, "t 1 h w"]) -> Float[Tensor, "t 3 h w"]:
+    """NaN and infinity replaced by what is around them."""
+    if bool(finite.all()):
+        return window
+    around = fill(window.masked_fill(~finite, 0.0), (~finite).float())
+    return torch.where(finite, window, around)
+
+
+def padded(frames: Float[Tensor, "t c h w"]) -> Float[Tensor, "t c h2 w2"]:
+    """Edges repeated to the next multiple of `MULTIPLE`."""
+    height, width = frames.shape[-2:]
+    pad = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
+    return functional.pad(frames, pad, mode="replicate") if any(pad) else frames
