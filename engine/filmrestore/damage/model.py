@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from ..errors import UsageError
@@ -28,8 +29,22 @@ LAYERS: dict[str, Callable[[Canvas, Gate, int], None]] = {
     "lint": fibres.lint,
     "gate_hair": fibres.gate_hair,
 }
-KINDS = ("dust", "dirt", "hair", "gate_hair", "lint", "scratch", "scratch_moving", "blotch", "stain", "burn", "splice")
-FAINTEST = np.float32(1.0 / 1024.0)  # alpha under this is no defect: scan and truth are one there
+# Kind -> the setting that turns it on.
+AMOUNTS = {
+    "dust": "dust",
+    "dirt": "dirt",
+    "hair": "hair",
+    "gate_hair": "gate_hair",
+    "lint": "lint",
+    "scratch": "scratches",
+    "scratch_moving": "scratches_moving",
+    "blotch": "blotches",
+    "stain": "stains",
+    "burn": "burns",
+    "splice": "splices",
+}
+KINDS = tuple(AMOUNTS)
+FAINTEST = 1.0 / 1024.0  # alpha under this is no defect: scan and truth are one there
 
 
 @dataclass(frozen=True)
@@ -138,17 +153,17 @@ class Damage:
 
     def _scanned(self, truth: Light, canvas: Canvas) -> Damaged:
         sigma = self.settings.scanner_blur * self.gate.scale
-        scan = stock.scanner_blur(canvas.scan, sigma)
-        truth = stock.scanner_blur(truth, sigma)
+        scan = stock.soften(canvas.scan, sigma, in_place=True)
+        truth = stock.soften(truth, sigma)
         masks = {}
-        untouched = np.ones(canvas.shape, bool)
+        touched = np.zeros(canvas.shape, np.float32)
         for kind in KINDS:
             if kind in canvas.masks:
-                mask = stock.scanner_blur(canvas.masks[kind], sigma)
-                mask[mask < FAINTEST] = 0.0
-                np.clip(mask, 0.0, 1.0, out=mask)
-                untouched &= mask == 0.0
-                if mask.any():
+                mask = stock.soften(canvas.masks[kind], sigma, in_place=True)
+                cv2.min(mask, 1.0, mask)
+                cv2.threshold(mask, FAINTEST, 0.0, cv2.THRESH_TOZERO, mask)
+                if cv2.countNonZero(mask):
                     masks[kind] = mask
-        np.copyto(scan, truth, where=untouched[:, :, None])
+                    cv2.max(touched, mask, touched)
+        np.copyto(scan, truth, where=(touched == 0.0)[:, :, None])
         return Damaged(scan, truth, masks)

@@ -63,12 +63,14 @@ def _line(
     film = number + rows / gate.frame_height
     wander = smooth(film / period, event.key, "wander") + 0.06 * smooth(film * 9.0, event.key, "shiver")
     centre = column + gate.shift[0] + reach * gate.scale * wander
-    strength = 1.0 + 0.25 * smooth(film * 6.0, event.key, "slow") + 0.2 * smooth(film * 60.0, event.key, "fine")
+    centre += 0.15 * gate.scale * smooth(film * 300.0, event.key, "ragged")
+    strength = 0.8 + 0.25 * smooth(film * 6.0, event.key, "slow") + 0.25 * smooth(film * 500.0, event.key, "fine")
+    strength += 0.2 * smooth(film * 60.0, event.key, "grit")
     if draw.random() < gate.settings.scratch_breaks:
         spell = float(draw.uniform(1.5, 5.0))  # pieces a frame height: pieces of 240 to 780 px at 2K
         gaps = smooth(film * spell, event.key, "gaps") + float(draw.uniform(-0.4, 0.9))
         strength = strength * np.clip(0.5 + 4.0 * gaps, 0.0, 1.0)
-    width = float(np.exp(draw.normal(np.log(1.2), 0.5))) * gate.scale * gate.settings.scratch_width
+    width = float(np.exp(draw.normal(np.log(1.1), 0.5))) * gate.scale * gate.settings.scratch_width
     return Line(centre, np.clip(strength, 0.0, 1.0) * event.fade, width)
 
 

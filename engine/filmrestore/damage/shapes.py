@@ -94,9 +94,9 @@ def crumb_of_dirt(draw: Draw) -> Plane:
         field = np.maximum(
             field, np.float32(draw.uniform(0.25, 0.5)) - np.hypot((x - cx) * squeeze, (y - cy) / squeeze)
         )
-    rough = draw.uniform(0.08, 0.24)
-    field += np.float32(rough) * cloud(draw, SIDE, [(5, 0.8), (10, 0.7), (20, 0.5)])
-    alpha = np.clip(0.5 + field * 7.0, 0.0, 1.0).astype(np.float32)
+    rough = draw.uniform(0.06, 0.2)
+    field += np.float32(rough) * cloud(draw, SIDE, [(4, 0.6), (9, 0.6), (22, 0.7), (44, 0.4)])
+    alpha = np.clip(0.5 + field * 9.0, 0.0, 1.0).astype(np.float32)
     thin = np.clip(1.0 - 0.35 * np.maximum(cloud(draw, SIDE, [(4, 1.0), (9, 0.6)]) - 0.4, 0.0), 0.3, 1.0)
     return largest_part(alpha) * np.asarray(thin, np.float32)
 
@@ -121,8 +121,8 @@ def growth_of_mould(draw: Draw) -> Plane:
     """A colony: threads that branch outward from a few seeds, in a faint halo."""
     side = 4 * SIDE
     threads = np.zeros((side, side), np.uint8)
-    tips = [(*(side / 2 + draw.normal(0.0, side / 24, 2)), float(turn)) for turn in draw.uniform(0, 2 * math.pi, 14)]
-    for generation in range(5):
+    tips = [(*(side / 2 + draw.normal(0.0, side / 24, 2)), float(turn)) for turn in draw.uniform(0, 2 * math.pi, 22)]
+    for _ in range(5):
         grown: list[tuple[float, float, float]] = []
         for x, y, turn in tips:
             here = (float(x), float(y))
@@ -131,16 +131,18 @@ def growth_of_mould(draw: Draw) -> Plane:
                 heading += draw.normal(0.0, 0.28)
                 there = here[0] + 5.0 * math.cos(heading), here[1] + 5.0 * math.sin(heading)
                 ends = [tuple(round(v * 16) for v in point) for point in (here, there)]
-                cv2.line(threads, ends[0], ends[1], 255, 2 if generation < 2 else 1, cv2.LINE_AA, 4)
+                cv2.line(threads, ends[0], ends[1], 255, 1, cv2.LINE_AA, 4)
                 here = there
-                if draw.random() < 0.22 and len(grown) < 160:
+                if draw.random() < 0.3 and len(grown) < 220:
                     grown.append((*here, heading + float(draw.choice([-1.0, 1.0])) * draw.uniform(0.4, 1.0)))
             grown.append((*here, heading))
         tips = grown
     alpha = threads.astype(np.float32) / 255.0
-    feather = cv2.GaussianBlur(alpha, (0, 0), 1.2)
+    feather = cv2.GaussianBlur(alpha, (0, 0), 0.8)
+    x, y = _grid(side)
+    inside = np.clip((0.95 - np.hypot(x, y)) * 4.0, 0.0, 1.0)
     halo = cv2.GaussianBlur(alpha, (0, 0), 9.0) * (1.0 + 0.4 * cloud(draw, side, [(8, 0.7), (32, 0.5)]))
-    return np.asarray(np.clip(0.75 * feather + 1.1 * halo, 0.0, 1.0), np.float32)
+    return np.asarray(np.clip(0.8 * feather + 0.8 * halo, 0.0, 1.0) * inside, np.float32)
 
 
 FAMILIES: dict[str, Callable[[Draw], Plane]] = {

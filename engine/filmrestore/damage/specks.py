@@ -9,7 +9,7 @@ import numpy as np
 from .canvas import Canvas
 from .chance import generator, smooth
 from .gate import Gate
-from .shapes import Shape, own_shape, stamp
+from .shapes import BANK, Shape, own_shape, stamp
 
 # Area in px^2 of a 2K scan: (shape of the gamma distribution, mean). Fitted to outlines drawn by hand on real scans.
 DUST_AREA = (6.1, 11.0)
@@ -43,7 +43,7 @@ def blotch(canvas: Canvas, gate: Gate, number: int) -> None:
             y + gate.shift[1],
             turn=draw.uniform(0.0, 2 * math.pi),
             squeeze=2.0 ** draw.uniform(0.0, 1.0),
-            soft=draw.uniform(0.0, 1.5),
+            soft=1.2 * draw.random() ** 2,
             mirror=bool(draw.random() < 0.5),
         )
         canvas.lay("blotch", np.minimum(alpha, 1.0), top, left, gate.ink(draw, gate.opacity(draw)))
@@ -80,4 +80,5 @@ def _specks(
 def _speck_shape(gate: Gate, draw: np.random.Generator, kind: str) -> Shape:
     if gate.shapes is not None and gate.from_folder(draw, "dots"):
         return gate.shapes.pick("dots", draw)
-    return own_shape(kind, int(draw.integers(48)))
+    family = "dust" if draw.random() < 0.3 else kind  # a part of the dirt is single chips
+    return own_shape(family, int(draw.integers(BANK)))

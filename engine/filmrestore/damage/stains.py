@@ -28,7 +28,7 @@ def stain(canvas: Canvas, gate: Gate, number: int) -> None:
         is_mould = bool(draw.random() < 0.6)
         is_light = bool(draw.random() < (0.6 if is_mould else 0.3))
         tint = gate.tint(STAIN_TINTS[int(draw.integers(len(STAIN_TINTS)))])
-        opacity = gate.opacity(draw) * 0.8
+        opacity = gate.opacity(draw) * (0.55 if is_mould else 0.8)
         ink = light(opacity) if is_light else dark(opacity, tint)
         _lay_stain(canvas, gate, event, (x, y), diameter, ink, "mould" if is_mould else "blotch")
 
@@ -79,13 +79,15 @@ def _lay_burn(canvas: Canvas, gate: Gate, event: Event, place: tuple[float, floa
     away = np.hypot(axis[None, :], axis[:, None])
     away = away + np.float32(0.22) * cloud(draw, small, [(4, 0.8), (9, 0.5), (24, 0.25)])
     away = away + np.float32(0.05) * cloud(generator(event.key, event.age), small, [(6, 1.0), (20, 0.5)])
-    blisters = _blisters(draw, small)
-    char = np.clip(1.5 - away * 1.15, 0.0, 1.0) ** 1.5
-    hole = np.clip((0.72 - away) * 6.0 + 1.6 * blisters * np.clip((1.0 - away) * 3.0, 0.0, 1.0), 0.0, 1.0)
-    rim = np.exp(-(((hole - 0.45) / 0.28) ** 2)) * (away < 1.25)
+    melting = away - np.float32(0.3) * _blisters(draw, small) * np.clip((1.05 - away) * 3.0, 0.0, 1.0)
+    hole = np.clip((0.5 - melting) * 9.0, 0.0, 1.0)
+    rim = np.exp(-(((melting - 0.66) / 0.14) ** 2))
+    amber = np.exp(-(((melting - 0.88) / 0.16) ** 2))
+    scorched = np.clip(1.55 - away, 0.0, 1.0) ** 1.6
     layers: list[tuple[Plane, Ink]] = [
-        (char, dark(0.92, gate.tint((0.45, 0.8, 1.0)))),
-        (np.clip(rim * 0.8, 0.0, 1.0), dark(0.85, gate.tint((0.6, 0.9, 1.0)))),
+        (scorched, dark(0.95, gate.tint((0.15, 0.62, 1.0)))),
+        (0.55 * amber, light(1.0, gate.tint((0.8, 0.34, 0.05)))),
+        (rim, dark(0.93, gate.tint((0.85, 0.97, 1.0)))),
         (hole, light(1.0, gate.tint((1.0, 0.97, 0.88)))),
     ]
     for alpha, ink in layers:

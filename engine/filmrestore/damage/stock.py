@@ -26,7 +26,7 @@ def optics(light: Light, settings: DegradeSettings, number: int, scale: float) -
     """
     if settings.focus:
         breath = math.exp(0.3 * float(smooth(number / 12.0, settings.seed, "focus")))
-        light = _soften(light, settings.focus * scale * breath)
+        light = soften(light, settings.focus * scale * breath)
     if settings.motion:
         length = settings.motion * scale * abs(float(smooth(number / 3.0, settings.seed, "motion")))
         angle = math.pi * float(smooth(number / 9.0, settings.seed, "motion", "angle"))
@@ -34,16 +34,13 @@ def optics(light: Light, settings: DegradeSettings, number: int, scale: float) -
     return light
 
 
-def scanner_blur(light: Light, sigma: float) -> Light:
-    """The scanner's own blur, of a picture or a mask, shape (h, w, 3) or (h, w)."""
-    return _soften(light, sigma)
-
-
-def _soften(light: Light, sigma: float) -> Light:
+def soften(light: Light, sigma: float, *, in_place: bool = False) -> Light:
+    """A Gaussian blur, of a picture or a mask, shape (h, w, 3) or (h, w); `in_place` saves memory on large frames."""
     if sigma < 0.05:
         return light
     side = 2 * max(1, math.ceil(3.0 * sigma)) + 1
-    return np.asarray(cv2.GaussianBlur(light, (side, side), sigma, borderType=cv2.BORDER_REFLECT_101))
+    into = light if in_place else None
+    return np.asarray(cv2.GaussianBlur(light, (side, side), sigma, into, borderType=cv2.BORDER_REFLECT_101))
 
 
 def _smear(light: Light, length: float, angle: float) -> Light:
@@ -82,9 +79,14 @@ def grain(light: Light, settings: DegradeSettings, number: int, scale: float) ->
         noise *= np.float32(1.0 / float((taps**2).sum()))
     if not is_mono:
         noise *= np.array([1.0, 0.9, 1.35], np.float32)  # the blue layer is the coarsest, the green the finest
-    density = -cv2.log(np.clip(light, DARKEST, 1.0)) * np.float32(1.0 / math.log(10.0))
-    weight = cv2.sqrt(np.maximum(density, 0.02).reshape(light.shape) / np.float32(-math.log10(MID_GREY)))
-    return np.asarray(light * cv2.exp((noise * weight) * np.float32(-settings.grain * math.log(10.0))))
+    weight = cv2.log(np.clip(light, DARKEST, 0.95)).reshape(light.shape)
+    weight *= np.float32(1.0 / math.log(MID_GREY))  # density against that of mid grey
+    cv2.sqrt(weight, weight)
+    weight *= noise
+    weight *= np.float32(-settings.grain * math.log(10.0))
+    cv2.exp(weight, weight)
+    weight *= light
+    return np.asarray(weight, np.float32)
 
 
 def fade(light: Light, settings: DegradeSettings) -> Light:
@@ -96,16 +98,21 @@ def fade(light: Light, settings: DegradeSettings) -> Light:
             yellow density of the base.
     """
     lost = (settings.fade_cyan, settings.fade_magenta, settings.fade_yellow)
+    if settings.stock == "monochrome":
+        lost = (sum(lost) / 3.0,) * 3
+    gain = np.ones(3, np.float32)
     if any(lost):
         power = np.array([1.0 - share for share in lost], np.float32)
-        floor = np.float32(DARKEST)
-        held = np.maximum(light, 0.0)
-        below = np.minimum(light, 0.0) * power * floor ** (power - np.float32(1.0))
-        light = (held + floor) ** power + below
-        light = light / np.float32(1.0 + DARKEST) ** power
+        lowest = np.minimum(light, 0.0) if float(light.min()) < 0.0 else None
+        light = np.maximum(light, 0.0)
+        light += np.float32(DARKEST)
+        np.power(light, power, out=light)
+        if lowest is not None:  # below 0 the curve goes on straight
+            light += lowest * (power * np.float32(DARKEST) ** (power - np.float32(1.0)))
+        gain /= np.float32(1.0 + DARKEST) ** power
     if settings.stained_base:
         density = settings.stained_base * np.array([0.15, 0.45, 1.0], np.float32)
         if settings.stock == "monochrome":
             density[:] = density.mean()
-        light = light * np.float32(10.0) ** -density
-    return light.astype(np.float32, copy=False)
+        gain *= np.float32(10.0) ** -density
+    return light if (gain == 1.0).all() else np.asarray(light * gain, np.float32)
