@@ -209,7 +209,8 @@ def fix_id(frame: int, box: tuple[int, int, int, int], pixels: Pixels) -> str:
 
 def codes_checksum(codes: Codes) -> str:
     """xxh3_128 over the codes in rows, little endian: what a `FrameRecord` holds of scan and result."""
-    return xxhash.xxh3_128_hexdigest(little_endian(codes))
+    stored = np.ascontiguousarray(codes.astype(codes.dtype.newbyteorder("<"), copy=False))
+    return xxhash.xxh3_128_hexdigest(stored.data)
 
 
 def file_checksum(path: Path) -> str:
