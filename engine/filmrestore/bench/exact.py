@@ -181,7 +181,7 @@ def _matte(bench: _Bench, number: int) -> NDArray[Any]:
     matte = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if matte is None:
         raise FilmRestoreError(f"{path} cannot be read")
-    return matte
+    return np.asarray(matte)
 
 
 def _fails_after_one_code(bench: _Bench) -> bool:

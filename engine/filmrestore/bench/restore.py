@@ -30,6 +30,9 @@ Progress = Callable[[str, int, int], None]
 
 FRAMES, FULL_FRAMES = 12, 24
 
+KNOW_NOTHING = ("input", "telea-true-mask")
+"""Rows that detect nothing themselves."""
+
 
 class Facts(msgspec.Struct, frozen=True):
     """What the splits need of a sequence."""
@@ -173,7 +176,7 @@ def _report(
         "### All sequences",
         figures_table(whole, MAIN),
         "### Detection and touch",
-        figures_table(whole, DETECTION),
+        figures_table({row: figures for row, figures in whole.items() if row not in KNOW_NOTHING}, DETECTION),
         "### Look",
         figures_table(whole, LOOK),
         "### By kind of damage: defect PSNR, objects fixed",
