@@ -44,7 +44,7 @@ def atomic_write(path: str | Path, *, sync: bool = True) -> Iterator[Path]:
     try:
         yield temporary
         if sync:
-            _sync(temporary)
+            sync_file(temporary)
         temporary.replace(target)
     except OSError as failure:
         raise output_error(target, failure) from failure
@@ -120,7 +120,8 @@ def free_space(path: Path) -> str:
     return "the disk cannot be asked for its free space"
 
 
-def _sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Force the bytes of `path` to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -226,7 +226,6 @@ def _metadata(head: bytes, order: str) -> dict[str, Any]:
     timecode, user_bits = struct.unpack_from(f"{order}II", head, _TIMECODE)
     if timecode != _UNDEFINED:
         found["smpte:TimeCode"] = (timecode, 0 if user_bits == _UNDEFINED else user_bits)
-        found["timecode"] = ":".join(f"{timecode >> shift & 0xFF:02x}" for shift in (24, 16, 8, 0))
     across, down = struct.unpack_from(f"{order}II", head, _ASPECT)
     if across not in {0, _UNDEFINED} and down not in {0, _UNDEFINED}:
         found["PixelAspectRatio"] = across / down

@@ -187,8 +187,18 @@ def _refuse_foreign(path: Path, image: oiio.ImageInput, spec: oiio.ImageSpec) ->
         raise InputError(f"{path}: inks or Lab, not RGB or grey; convert the file to RGB first")
     if spec.tile_width and image.seek_subimage(0, 1):
         raise InputError(f"{path}: a mip-mapped texture, not a film frame; give the full-size image alone")
+    if container_of(path) == "tiff" and any(not is_thumbnail for is_thumbnail in _further_pages(image)):
+        raise InputError(f"{path}: a TIFF file of several pages; save each page as a frame of its own")
     image.seek_subimage(0, 0)
-    image.geterror()  # asking for a second level leaves a complaint where there is none
+    image.geterror()  # asking for what is not there leaves a complaint
+
+
+def _further_pages(image: oiio.ImageInput) -> Iterator[bool]:
+    """For each page after the first: whether it is a reduced copy (TIFF 6.0, tag 254, bit 0)."""
+    page = 1
+    while image.seek_subimage(page, 0):
+        yield bool(int(image.spec().getattribute("tiff:subfiletype") or 0) & 1)
+        page += 1
 
 
 def _dtype(spec: oiio.ImageSpec, channel: int) -> str:

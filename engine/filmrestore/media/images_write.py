@@ -100,7 +100,9 @@ def _all_channels(frame: Frame, image: oiio.ImageInput | None) -> Codes:
 
 
 def _specs(image: oiio.ImageInput) -> list[oiio.ImageSpec]:
-    """Copies of the specs of all parts."""
+    """Copies of the specs of all parts; of a TIFF file the first alone: what follows is a thumbnail of the scan."""
+    if image.format_name() == "tiff":
+        return [oiio.ImageSpec(image.spec())]
     specs: list[oiio.ImageSpec] = []
     while image.seek_subimage(len(specs), 0):
         specs.append(oiio.ImageSpec(image.spec()))
