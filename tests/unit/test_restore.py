@@ -236,8 +236,8 @@ def test_a_defect_map_is_repaired_where_nothing_was_seen(scan: str, tmp_path: Pa
     restore(job(scan, out, span="1003-1005", defect_map=str(tmp_path / "map.png")))
     before, after = read_codes(Path(scan).parent / "shot.1004.png"), read_codes(out / "clean.1004.png")
     assert (before != after).any(axis=2)[70:74, 100:104].mean() > 0.9
-    with Ledger.open(next(out.glob("*.ledger"))) as ledger:
-        assert any(fix.cause == "infrared" for fix in ledger.fixes(1004))
+    ledger = Ledger.open(next(out.glob("*.ledger")))
+    assert any(fix.cause == "infrared" for fix in ledger.fixes(1004))
 
 
 def test_light_above_white_and_values_below_black_and_nan_survive(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..colour import Colour
 from ..fixes.guard import is_moving_picture
+from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, regrain
 from ..restorers.base import Origin
@@ -20,7 +21,6 @@ from .tiles import Blended
 F32 = NDArray[np.float32]
 _LUMA = np.array([0.2722287, 0.6740818, 0.0536895], np.float32)  # AP1 luminance (ACES TB-2014-004)
 _HYSTERESIS = 0.5  # a defect spreads to where the confidence is half of what it takes to begin one
-_RING = 16  # pixels of surroundings that grain is measured on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ def repair(
     confidence = _confidence(blended.confidence, scan, protect, roi)
     wanted = np.zeros(confidence.shape, np.bool_)
     if defect_map is not None:
-        wanted = (defect_map > settings.defect_map_threshold) & (confidence >= 0)
+        wanted = marked(defect_map, settings) & (confidence >= 0)
     candidates = confidence > 0
     candidates |= wanted
     empty = Repair(
@@ -119,6 +119,17 @@ def repair(
     codes, origin = _lay_over(frame, scan, blended, matte, colour, settings, grain)
     matte[origin == Origin.UNTOUCHED] = 0
     return Repair(codes=codes, matte=matte, origin=origin, taken_back=taken_back)
+
+
+def marked(defect_map: F32, settings: RestoreSettings) -> NDArray[np.bool_]:
+    """Where a defect map says that there is a defect."""
+    return defect_map > settings.defect_map_threshold
+
+
+def widened(region: NDArray[np.bool_], settings: RestoreSettings) -> NDArray[np.bool_]:
+    """A region with the pixels around it that its repair may touch."""
+    radius = 2 + round(settings.grow)
+    return cv2.dilate(region.astype(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)).astype(np.bool_)
 
 
 def _confidence(confidence: F32, scan: Codes, protect: F32 | None, roi: Box | None) -> F32:
@@ -184,42 +195,22 @@ def _lay_over(
     settings: RestoreSettings,
     grain: GrainModel | None,
 ) -> tuple[Codes, NDArray[np.uint8]]:
-    """The composite, component by component, so that a frame with one speck costs one speck."""
+    """The composite, and the origin of every pixel whose code it changed."""
+    mask = matte > 0
+    net = colour.to_net(scan)
+    fill = blended.picture[mask]
+    net[mask] = fill.mean(axis=-1, keepdims=True) if _is_neutral(scan) else fill
+    made = mask & (blended.origin >= Origin.INTERPOLATED)
+    if grain is not None and settings.grain > 0 and made.any():
+        net = regrain(net, made, grain, settings.seed, frame.number, settings.grain)
+    old, new = scan[mask], colour.from_net(net[mask][None])[0]
+    mixed = _blend(old, new, matte[mask] * np.float32(settings.strength * settings.mix))
     codes = scan.copy()
+    codes[mask] = mixed
     origin = np.zeros(matte.shape, np.uint8)
-    opacity = matte * np.float32(settings.strength * settings.mix)
-    _, boxes, _ = _components(matte > 0)
-    full = matte.shape
-    for box in boxes:
-        wide = Box(
-            x0=max(box.x0 - _RING, 0),
-            y0=max(box.y0 - _RING, 0),
-            x1=min(box.x1 + _RING, full[1]),
-            y1=min(box.y1 + _RING, full[0]),
-        )
-        here = _inside(box, wide)
-        old = np.ascontiguousarray(scan[wide.slices])
-        mask = np.zeros((wide.height, wide.width), np.bool_)
-        mask[here] = matte[box.slices] > 0
-        net = colour.to_net(old)
-        net[mask] = blended.picture[wide.slices][mask]
-        if _is_neutral(old):
-            net[mask] = net[mask].mean(axis=-1, keepdims=True)
-        made = mask & (blended.origin[wide.slices] >= Origin.INTERPOLATED)
-        if grain is not None and settings.grain > 0 and made.any():
-            net = regrain(net, made, grain, settings.seed, frame.number, settings.grain, origin=(wide.x0, wide.y0))
-        new = colour.from_net(net)
-        blend = _blend(old, new, opacity[wide.slices])
-        changed = mask & (
-            blend.view(np.uint8).reshape(*mask.shape, -1) != old.view(np.uint8).reshape(*mask.shape, -1)
-        ).any(axis=2)
-        codes[wide.slices][changed] = blend[changed]
-        origin[wide.slices][changed] = blended.origin[wide.slices][changed]
+    changed = (bit_pattern(mixed) != bit_pattern(old)).any(axis=1)
+    origin[mask] = np.where(changed, blended.origin[mask], Origin.UNTOUCHED)
     return codes, origin
-
-
-def _inside(box: Box, wide: Box) -> tuple[slice, slice]:
-    return slice(box.y0 - wide.y0, box.y1 - wide.y0), slice(box.x0 - wide.x0, box.x1 - wide.x0)
 
 
 def _is_neutral(codes: Codes) -> bool:
@@ -228,12 +219,11 @@ def _is_neutral(codes: Codes) -> bool:
 
 
 def _blend(old: Codes, new: Codes, opacity: F32) -> Codes:
-    """old + opacity (new - old) in the codes' own dtype; rounded for integers."""
+    """old + opacity (new - old) for n pixels of shape (n, c), in the codes' own dtype; rounded for integers."""
     wide = np.float64 if old.dtype.itemsize > 2 else np.float32
-    mixed = old.astype(wide) + opacity[:, :, None] * (new.astype(wide) - old.astype(wide))
-    if old.dtype.kind == "u":
-        mixed = np.round(mixed)
-    return np.where(opacity[:, :, None] > 0, mixed, old).astype(old.dtype)
+    mixed = old.astype(wide) + opacity[:, None] * (new.astype(wide) - old.astype(wide))
+    mixed = np.round(mixed) if old.dtype.kind == "u" else mixed
+    return np.where(opacity[:, None] > 0, mixed, old).astype(old.dtype)
 
 
 def view(output: str, frame: Frame, done: Repair, mix: float) -> Codes:

@@ -10,7 +10,8 @@ import torch
 
 from ..colour import Colour
 from ..frame import Box
-from ..media import Shot, parse_pattern
+from ..media import Shot
+from ..media.patterns import parse_pattern
 from ..patches import OVERVIEW, patch_grid
 from ..restorers.base import Context, Restorer
 from .job import RestoreJob, ledger_path, load_device, open_job, units_of
@@ -64,10 +65,11 @@ def plan(job: RestoreJob) -> Plan:
     finally:
         shot.close()
     lines = (
-        f"{shot.name}: {len(shot.frames)} frames of {width}x{height}, {shot.format.bits} bits, {shot.format.container}; "
-        f"{done} there already",
+        f"{shot.name}: {len(shot.frames)} frames of {width}x{height}, {shot.format.bits} bits, "
+        f"{shot.format.container}; {done} there already",
         f"colour: {colour.describe()['colourspace']} ({colour.describe()['chosen_by']})",
-        f"memory: {memory / 1024:.1f} GiB   disk: {disk / 1024:.2f} GiB   time: {_clock(seconds)} on {job.threads} threads",
+        f"memory: {memory / 1024:.1f} GiB   disk: {disk / 1024:.2f} GiB",
+        f"time: {_clock(seconds)} of network on {job.threads} threads",
         f"ledger: {ledger_path(job, shot)}",
     )
     return Plan(frames=len(shot.frames), done=done, memory_mib=memory, disk_mib=disk, seconds=seconds, text=lines)

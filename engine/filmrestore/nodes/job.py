@@ -13,7 +13,7 @@ from ..analysis import Analysis, analyse
 from ..colour import Colour, open_colour
 from ..errors import ResourceError, UsageError
 from ..frame import Box
-from ..media import Shot, open_shot, parse_pattern
+from ..media import Shot, open_shot
 from ..restorers.base import Restorer, load_restorer
 from ..settings import RestoreSettings
 from .windows import Unit, plan_units
@@ -130,10 +130,6 @@ def open_job(job: RestoreJob) -> tuple[Shot, Colour]:
     """
     check_job(job)
     shot = open_shot(job.source, job.span, missing="refuse" if job.on_error == "stop" else "allow")
-    first = shot.frames[0]
-    target = parse_pattern(job.output)
-    if (target.path_of(first) if target else Path(job.output)).resolve() == shot.path_of(first).resolve():
-        raise UsageError(f"the output {job.output} is the scan itself: give another folder or name")
     colour = open_colour(
         shot.format,
         colourspace=job.colourspace,
@@ -158,12 +154,20 @@ def load_device(job: RestoreJob) -> Restorer:
     return load_restorer(job.settings.method, device)
 
 
-def reel_analysis(job: RestoreJob, shot: Shot, colour: Colour, progress: Progress) -> Analysis:
-    """The reel's analysis: read, or made and saved for every later chunk."""
+def reel_analysis(
+    job: RestoreJob, shot: Shot, colour: Colour, progress: Progress, cancelled: Callable[[], bool]
+) -> Analysis:
+    """The reel's analysis: read, or made and saved for every later chunk.
+
+    Raises:
+        UsageError: it is of another reel.
+    """
     path = Path(job.analysis) if job.analysis else _beside(job.output, shot.name, ".analysis.json")
     if path.exists():
-        return Analysis.load(path)
-    made = analyse(shot, colour, progress=progress)
+        found = Analysis.load(path)
+        found.check(shot)
+        return found
+    made = analyse(shot, colour, progress=progress, cancelled=cancelled)
     made.save(path)
     return made
 

@@ -34,11 +34,11 @@ from ..fixes import (
 )
 from ..frame import Frame
 from ..grain import GrainModel
-from ..media import Shot, Writer, open_writer, parse_pattern, write_plane
-from ..media.atomic import atomic_write
+from ..media import Shot, Writer, atomic_write, open_writer, write_plane
+from ..media.patterns import parse_pattern
 from ..restorers.base import numeric_class
 from ..scenes import read_cuts
-from .composite import net_luma, repair, view
+from .composite import marked, net_luma, repair, view, widened
 from .job import (
     Progress,
     RestoreJob,
@@ -103,12 +103,12 @@ class _Run:
         self._class = numeric_class(self.restorer)
         self._protect = MaskInput.open(job.protect, self.shot)
         self._map = MaskInput.open(job.defect_map, self.shot, invert=job.settings.defect_map_invert)
-        analysis = reel_analysis(job, self.shot, self.colour, progress)
-        self._cuts = read_cuts(job.cuts, self.shot) if job.cuts else analysis.cuts
-        self._grain: GrainModel | None = analysis.grain
         self._writer: Writer = stack.enter_context(
             open_writer(job.output, like=self.shot, lossy=job.lossy, overwrite=True)
         )
+        analysis = reel_analysis(job, self.shot, self.colour, progress, cancelled)
+        self._cuts = read_cuts(job.cuts, self.shot) if job.cuts else analysis.cuts
+        self._grain: GrainModel | None = analysis.grain
         self._ledger_path = ledger_path(job, self.shot)
         self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
         self._locks = self._ledger_path / "locks"
@@ -305,7 +305,7 @@ class _Run:
             settings=settings.digest(),
             format=self.shot.format,
             persistence=persistence(blended.others) if blended.others else None,
-            given={"infrared": maps[number] > settings.defect_map_threshold} if maps else None,
+            given={"infrared": widened(marked(maps[number], settings), settings)} if maps else None,
         )
         self.meter.add("fixes", perf_counter() - started)
         result = frame.codes.copy()

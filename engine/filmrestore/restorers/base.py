@@ -146,7 +146,7 @@ def numeric_class(restorer: Restorer) -> dict[str, str]:
         "backend": "torch",
         "precision": restorer.precision,
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "numpy": version("numpy"),
         "opencv": version("opencv-python"),
         "opencolorio": version("opencolorio"),
