@@ -27,22 +27,20 @@ if TYPE_CHECKING:
 Float32 = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 
-THUMBNAIL = 96
-"""Long edge of the frames that cuts are looked for in, pixels."""
+THUMBNAIL = 288
+"""Long edge of a thumbnail, pixels; cuts are looked for at a third of it."""
 
 
-def thumbnail(picture: Codes, colour: Colour | None, *, white: float = 1.0, long_edge: int = THUMBNAIL) -> Float32:
-    """A small frame in the net encoding, shape (h, w, 3).
+def thumbnail(picture: Codes, colour: Colour | None, *, white: float = 1.0) -> Float32:
+    """A small frame in the net encoding, shape (h, w, 3), its long edge at most `THUMBNAIL`.
 
     Args:
         picture: Codes, shape (h, w, 1 or 3).
         colour: None takes the codes as they are, divided by `white`.
-        long_edge: Of the result, pixels; a smaller picture is not enlarged.
     """
     height, width = picture.shape[:2]
-    scale = min(1.0, long_edge / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    source = picture if picture.dtype in (np.uint8, np.uint16) else np.nan_to_num(picture.astype(np.float32))
+    size = _fitted(width, height, THUMBNAIL)
+    source = picture if picture.dtype in (np.uint8, np.uint16) else np.nan_to_num(picture.astype(np.float32), posinf=0.0, neginf=0.0)
     small = cv2.resize(source, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1).astype(np.float32)
     if colour is not None:
         return np.nan_to_num(colour.to_net(small))
@@ -109,9 +107,15 @@ class CutFinder:
         self._cuts.append((cut, across))
 
 
+def _fitted(width: int, height: int, long_edge: int) -> tuple[int, int]:
+    scale = min(1.0, long_edge / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def _evened(small: Float32) -> NDArray[np.uint8]:
-    """Luminance around 128 with a standard deviation of 50: gain and offset flicker gone."""
-    luminance = cv2.GaussianBlur(small.mean(axis=2), (0, 0), 1.0)
+    """Luminance around 128 with a standard deviation of 50, smaller still: gain and offset flicker gone."""
+    size = _fitted(small.shape[1], small.shape[0], THUMBNAIL // 3)
+    luminance = cv2.GaussianBlur(cv2.resize(small.mean(axis=2), size, interpolation=cv2.INTER_AREA), (0, 0), 1.0)
     low, high = np.percentile(luminance, (1, 99))
     luminance = np.clip(luminance, low, high)  # a burn or a punch hole must not set the scale
     spread = max(float(luminance.std()), 0.04)
