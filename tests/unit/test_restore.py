@@ -259,7 +259,7 @@ def test_light_above_white_and_values_below_black_and_nan_survive(tmp_path: Path
         after = read_codes(path)
         same = before.view(np.uint32) == after.view(np.uint32)
         assert same[40, 50].all() and same[41, 50].all()
-        assert same[:36].all(axis=2).mean() > 0.99
+        assert same[:36].all(axis=2).mean() > 0.95
         assert after[:10].max() > 100 and after[10:20].min() < -0.2
 
 

@@ -17,7 +17,8 @@ from .progress import display, duration
 from .stopping import stop_on_signals
 
 if TYPE_CHECKING:
-    from ..nodes.restore import Plan, RestoreJob, RunReport
+    from ..nodes.estimate import Plan
+    from ..nodes.job import RestoreJob, RunReport
 
 
 @click.command(cls=GroupedCommand)
@@ -58,14 +59,16 @@ def command(
 
     Run it again to go on where it stopped. Outside the matte every code stays the scan's.
     """
-    from ..nodes import restore as node
+    from ..nodes.estimate import plan
+    from ..nodes.job import RestoreJob
+    from ..nodes.restore import restore as run
 
-    job = node.RestoreJob(source=source, output=output, config=ocio, **job_values)
+    job = RestoreJob(source=source, output=output, config=ocio, **job_values)
     if dry_run:
-        show_plan(node.plan(job), as_json)
+        show_plan(plan(job), as_json)
         return
     with stop_on_signals() as stop, display(progress) as shown:
-        done = node.restore(job, progress=shown, cancelled=stop.is_set)
+        done = run(job, progress=shown, cancelled=stop.is_set)
     if page is not None:
         write_page(job, done, page)
     show_run(done, as_json)

@@ -129,7 +129,8 @@ def marked(defect_map: F32, settings: RestoreSettings) -> NDArray[np.bool_]:
 def widened(region: NDArray[np.bool_], settings: RestoreSettings) -> NDArray[np.bool_]:
     """A region with the pixels around it that its repair may touch."""
     radius = 2 + round(settings.grow)
-    return cv2.dilate(region.astype(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)).astype(np.bool_)
+    size = 2 * radius + 1
+    return np.asarray(cv2.dilate(region.astype(np.uint8), np.ones((size, size), np.uint8)), np.bool_)
 
 
 def _confidence(confidence: F32, scan: Codes, protect: F32 | None, roi: Box | None) -> F32:
@@ -179,9 +180,9 @@ def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: Rest
     """The region one pixel wider (the scanner's blur spreads a defect's edge), then half a pixel's feather."""
     core = region.astype(np.uint8)
     radius = 1 + round(settings.grow)
-    core = cv2.dilate(core, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)))
-    rim = cv2.dilate(core, np.ones((3, 3), np.uint8))
-    matte = (core.astype(np.float32) + rim.astype(np.float32)) / 2
+    core = np.asarray(cv2.dilate(core, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))))
+    rim = np.asarray(cv2.dilate(core, np.ones((3, 3), np.uint8)))
+    matte = (core.astype(np.float32) + rim.astype(np.float32)) / np.float32(2)
     matte[~support] = 0
     return matte
 
@@ -223,7 +224,7 @@ def _blend(old: Codes, new: Codes, opacity: F32) -> Codes:
     wide = np.float64 if old.dtype.itemsize > 2 else np.float32
     mixed = old.astype(wide) + opacity[:, None] * (new.astype(wide) - old.astype(wide))
     mixed = np.round(mixed) if old.dtype.kind == "u" else mixed
-    return np.where(opacity[:, None] > 0, mixed, old).astype(old.dtype)
+    return np.asarray(np.where(opacity[:, None] > 0, mixed, old).astype(old.dtype))
 
 
 def view(output: str, frame: Frame, done: Repair, mix: float) -> Codes:
@@ -235,19 +236,18 @@ def view(output: str, frame: Frame, done: Repair, mix: float) -> Codes:
     """
     if output == "result":
         return done.codes
-    scan = frame.picture()
-    white = frame.format.white
+    codes = frame.picture()
+    scan = codes.astype(np.float64 if codes.dtype.itemsize > 2 else np.float32)
     matte = done.matte[:, :, None]
-    wide = np.float64 if scan.dtype.itemsize > 2 else np.float32
     if output == "matte":
-        shown = np.repeat(matte.astype(wide) * white, scan.shape[2], axis=2)
+        shown = np.repeat(matte * frame.format.white, scan.shape[2], axis=2)
     elif output == "difference":
-        shown = np.abs(done.codes.astype(wide) - scan.astype(wide))
+        shown = np.abs(done.codes - scan)
     elif output == "removed":
         shown = scan * (matte > 0)
     else:
-        tint = np.zeros(scan.shape[2], wide)
-        tint[0] = white
-        shown = scan + 0.6 * matte * (tint - scan.astype(wide))
-    shown = scan + mix * (shown - scan.astype(wide))
-    return (np.round(shown) if scan.dtype.kind == "u" else shown).astype(scan.dtype)
+        tint = np.zeros(scan.shape[2], scan.dtype)
+        tint[0] = frame.format.white
+        shown = scan + 0.6 * matte * (tint - scan)
+    shown = scan + mix * (shown - scan)
+    return (np.round(shown) if codes.dtype.kind == "u" else shown).astype(codes.dtype)

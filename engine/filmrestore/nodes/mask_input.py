@@ -67,7 +67,7 @@ class MaskInput:
             mask = self._masks.read(self._number(number))
             plane, white = mask.picture()[:, :, 0], mask.format.white
         values = np.clip(np.nan_to_num(plane.astype(np.float32) / np.float32(white)), 0.0, 1.0)
-        return 1.0 - values if self._invert else values
+        return np.asarray(1.0 - values if self._invert else values, np.float32)
 
     def _number(self, number: int) -> int:
         assert self._masks is not None
