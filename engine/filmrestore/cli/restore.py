@@ -106,11 +106,7 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(plan)))
         return
-    click.echo(f"frames  {plan.frames}, {plan.done} of them done")
-    click.echo(f"memory  {plan.memory_mib:.0f} MiB")
-    click.echo(f"disk    {plan.disk_mib:.0f} MiB")
-    click.echo(f"time    {duration(plan.seconds)}")
-    for line in plan.lines:
+    for line in plan.text:
         click.echo(line)
 
 

@@ -98,8 +98,8 @@ def repair(
         return empty
     labels, boxes, areas = _components(region)
     keep = np.ones(len(boxes), np.bool_)
-    for index, (box, area) in enumerate(zip(boxes, areas, strict=True)):
-        keep[index] = _size_fits(box, area, settings)
+    for label, (box, area) in enumerate(zip(boxes, areas, strict=True)):
+        keep[label] = _size_fits(box, area, settings)
     taken_back = 0
     if settings.guard > 0 and around:
         reach = max(8, frame.codes.shape[1] // 48)
@@ -224,7 +224,8 @@ def _blend(old: Codes, new: Codes, opacity: F32) -> Codes:
     wide = np.float64 if old.dtype.itemsize > 2 else np.float32
     mixed = old.astype(wide) + opacity[:, None] * (new.astype(wide) - old.astype(wide))
     mixed = np.round(mixed) if old.dtype.kind == "u" else mixed
-    return np.asarray(np.where(opacity[:, None] > 0, mixed, old).astype(old.dtype))
+    blend: Codes = np.where(opacity[:, None] > 0, mixed, old).astype(old.dtype)
+    return blend
 
 
 def view(output: str, frame: Frame, done: Repair, mix: float) -> Codes:
@@ -250,4 +251,5 @@ def view(output: str, frame: Frame, done: Repair, mix: float) -> Codes:
         tint[0] = frame.format.white
         shown = scan + 0.6 * matte * (tint - scan)
     shown = scan + mix * (shown - scan)
-    return (np.round(shown) if codes.dtype.kind == "u" else shown).astype(codes.dtype)
+    rounded: Codes = (np.round(shown) if codes.dtype.kind == "u" else shown).astype(codes.dtype)
+    return rounded
