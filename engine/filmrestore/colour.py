@@ -164,7 +164,7 @@ class Colour:
         """
         net = self.to_net(codes)
         moved = self._values(decode_net(net + change)) - self._values(decode_net(net))
-        values = codes.astype(np.float32) + moved
+        values = codes + moved  # float32, or float64 for 32-bit integers
         still = (change == 0).all(axis=2, keepdims=True)
         finite = np.isfinite(codes) if not self._format.is_integer else True
         kept: Codes = np.where(still | ~np.asarray(finite), codes, self._store(values))
