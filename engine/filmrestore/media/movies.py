@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,49 +16,14 @@ import numpy as np
 from ..errors import CorruptFile, InputError, UsageError
 from ..frame import Box, Codes, Format
 from .containers import check_file, corrupt, input_error
+from .ffv1 import is_sound
 from .header import Header, is_sane
-from .patterns import Pattern
+from .movie_index import index_movie
+from .movie_pixels import matrix_of, take, taking
+from .patterns import Pattern, format_span
 
-_EXACT = {  # stored samples that are the codes: FFmpeg's name -> (name to take them by, channels, bits)
-    "gray": ("gray", "Y", 8),
-    "gray10le": ("gray10le", "Y", 10),
-    "gray12le": ("gray12le", "Y", 12),
-    "gray14le": ("gray14le", "Y", 14),
-    "gray16le": ("gray16le", "Y", 16),
-    "rgb24": ("rgb24", "RGB", 8),
-    "bgr24": ("rgb24", "RGB", 8),
-    "bgr0": ("rgb24", "RGB", 8),
-    "gbrp": ("gbrp", "RGB", 8),
-    "gbrp10le": ("gbrp10le", "RGB", 10),
-    "gbrp12le": ("gbrp12le", "RGB", 12),
-    "gbrp14le": ("gbrp14le", "RGB", 14),
-    "gbrp16le": ("gbrp16le", "RGB", 16),
-    "rgb48le": ("rgb48le", "RGB", 16),
-    "rgba": ("rgba", "RGBA", 8),
-    "bgra": ("rgba", "RGBA", 8),
-    "gbrap": ("gbrap", "RGBA", 8),
-    "gbrap10le": ("gbrap10le", "RGBA", 10),
-    "gbrap12le": ("gbrap12le", "RGBA", 12),
-    "gbrap14le": ("gbrap14le", "RGBA", 14),
-    "gbrap16le": ("gbrap16le", "RGBA", 16),
-    "rgba64le": ("rgba64le", "RGBA", 16),
-}
 _LOSSLESS_CODECS = {"ffv1", "rawvideo", "png", "huffyuv", "ffvhuff", "utvideo", "qtrle", "r210"}
-_EVERY_FRAME_A_KEY = {"prores", "dnxhd", "mjpeg", "rawvideo", "v210", "r210", "png", "cfhd", "qtrle"}
 _TRANSFERS = {1: "bt709", 8: "linear", 13: "iec61966-2-1", 16: "smpte2084", 18: "arib-std-b67"}  # ITU-T H.273, table 3
-_HD_LINES = 720
-# scaling of the two chroma samples, the same on every processor
-SCALING = 4 | 0x40000 | 0x2000 | 0x4000 | 0x80000  # bicubic, accurate rounding, full chroma in and out, bit-exact
-
-
-@dataclass(frozen=True)
-class Taken:
-    """How a frame's samples are taken: FFmpeg's pixel format, the channels and bits of the codes, and if exactly."""
-
-    pixels: str
-    channels: str
-    bits: int
-    exact: bool
 
 
 class Movie:
@@ -73,11 +38,12 @@ class Movie:
         self._lock = threading.Lock()
         self._container, self._stream = _open(path)
         try:
-            self._stamps, self._keys, declared = _index(path, self._container, self._stream)
+            self._stamps, self._keys, declared = index_movie(path, self._container, self._stream)
         except BaseException:
             self._container.close()
             raise
         self._numbers = {stamp: number for number, stamp in enumerate(self._stamps, start=1)}
+        self._has_sums = self._stream.codec_context.name == "ffv1" and _has_sums(self._container, self._stream)
         self._decoded: Iterator[av.VideoFrame] | None = None
         self._next = 0
         self._header: Header | None = None
@@ -148,7 +114,7 @@ class Movie:
     def _seek(self, number: int) -> None:
         self._container.seek(self._stamps[number - 1], stream=self._stream, backward=True)
         self._next = number
-        self._decoded = _decoded(self._container, self._stream)
+        self._decoded = _decoded(self._container, self._stream, has_sums=self._has_sums)
 
     def _breaks(self, number: int) -> CorruptFile:
         good, declared = len(self._stamps), len(self.available)
@@ -156,7 +122,7 @@ class Movie:
             what = f"the movie breaks off: {good} of {declared} frames are there, frame {number} is not"
         else:
             what = f"frame {number} of {declared} cannot be decoded"
-        span = f"1-{min(good, number - 1)}" if number > 1 else f"2-{declared}"
+        span = format_span(whole for whole in range(1, good + 1) if whole != number)
         return CorruptFile(f"{self._path}: {what}; copy the movie again, or restore what is whole with the span {span}")
 
     def _header_of(self, frame: av.VideoFrame) -> Header:
@@ -187,49 +153,6 @@ class Movie:
         )
 
 
-def taking(pixels: str) -> Taken:
-    """How frames of this pixel format become codes.
-
-    RGB and grey samples are taken as they are. Y'CbCr is converted to R'G'B', of 8 bits from 8 and 16 bits from more:
-    that changes the last bits, so it never counts as exact.
-    """
-    if pixels in _EXACT:
-        return Taken(*_EXACT[pixels], exact=True)
-    form = av.VideoFormat(pixels, 16, 16)
-    depth = max(component.bits for component in form.components)
-    alpha = any(component.is_alpha for component in form.components)
-    if len(form.components) <= 2 and not form.is_rgb:
-        return Taken("gray" if depth <= 8 else "gray16le", "Y", 8 if depth <= 8 else 16, exact=False)
-    if depth <= 8:
-        return Taken("rgba" if alpha else "rgb24", "RGBA" if alpha else "RGB", 8, exact=False)
-    return Taken("rgba64le" if alpha else "rgb48le", "RGBA" if alpha else "RGB", 16, exact=False)
-
-
-def take(frame: av.VideoFrame, taken: Taken) -> Codes:
-    """Codes of a decoded frame, shape (h, w, c)."""
-    if frame.format.name != taken.pixels:
-        matrix = matrix_of(frame)
-        full = int(frame.color_range) == 2 or frame.format.name.startswith("yuvj")
-        frame = frame.reformat(
-            format=taken.pixels,
-            src_colorspace=matrix,
-            dst_colorspace=matrix,
-            src_color_range=2 if full else 1,
-            dst_color_range=2,
-            interpolation=SCALING,
-        )
-    codes = frame.to_ndarray()
-    return np.ascontiguousarray(codes if codes.ndim == 3 else codes[:, :, None])
-
-
-def matrix_of(frame: av.VideoFrame) -> int:
-    """Number of the Y'CbCr matrix (ITU-T H.273, table 4): the frame's own, else Rec.709 for HD, Rec.601 below."""
-    own = int(frame.colorspace)
-    if own in {1, 4, 5, 6, 7, 9}:
-        return 5 if own == 6 else own  # two numbers for Rec.601
-    return 1 if frame.height >= _HD_LINES else 5
-
-
 def _open(path: Path) -> tuple[Any, Any]:
     check_file(path)
     try:
@@ -247,68 +170,21 @@ def _open(path: Path) -> tuple[Any, Any]:
         container.close()
         raise corrupt(path, "no decoder for its picture, or its header is damaged")
     stream.thread_type = "SLICE"  # threads over frames report a damaged frame at another one
-    context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}  # else damage is painted over
+    context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}  # else more damage is painted over
     return container, stream
 
 
-def _index(path: Path, container: Any, stream: Any) -> tuple[list[int], list[int], int]:
-    """Time stamps of all frames in order, numbers of the key frames, and how many frames the header speaks of."""
-    entries = stream.index_entries
-    if stream.codec_context.name in _EVERY_FRAME_A_KEY and 0 < stream.frames == len(entries):
-        stamps = sorted(entry.timestamp for entry in entries)
-        return stamps, list(range(1, len(stamps) + 1)), len(stamps)
-    found: dict[int, bool] = {}
-    try:
-        for packet in container.demux(stream):
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is not None and packet.size and not packet.is_corrupt:
-                found[stamp] = packet.is_keyframe
-    except av.FFmpegError:
-        pass  # the tail is broken: what came before it is there, the rest is told by `declared`
-    if not found:
-        raise corrupt(path, "no frame of the movie can be read")
-    stamps = sorted(found)
-    keys = [number for number, stamp in enumerate(stamps, start=1) if found[stamp]]
-    return stamps, keys or [1], max(len(stamps), _declared(path, container, stream))
+def _has_sums(container: Any, stream: Any) -> bool:
+    """Whether the FFV1 frames carry check sums: told by the first two, of which one may be damaged."""
+    container.seek(0, stream=stream)
+    packets = (packet for packet in container.demux(stream) if packet.size)
+    return any(is_sound(bytes(packet)) for packet in islice(packets, 2))
 
 
-def _declared(path: Path, container: Any, stream: Any) -> int:
-    """Frames that the movie's header speaks of; 0 where it says nothing to rely on."""
-    if stream.frames:
-        return int(stream.frames)
-    rate = stream.average_rate or stream.guessed_rate
-    if container.format.name.startswith("matroska"):
-        if rate and container.duration and _is_cut_matroska(path):
-            return int(round(container.duration * rate / av.time_base))
-        return 0
-    if container.format.name.startswith("mxf") and stream.duration and rate:
-        return int(round(stream.duration * stream.time_base * rate))
-    return 0
-
-
-def _is_cut_matroska(path: Path) -> bool:
-    """Whether the file is shorter than the size that its segment declares.
-
-    Source: RFC 8794 (EBML), RFC 9559 (Matroska): header element, then the segment, sizes as variable-length integers.
-    """
-    with path.open("rb") as file:
-        head = file.read(4096)
-    place = 0
-    for _ in range(2):
-        identity_length = 9 - head[place].bit_length() if place < len(head) and head[place] else 0
-        start = place + identity_length
-        if not identity_length or start >= len(head) or not head[start]:
-            return False
-        length = 9 - head[start].bit_length()
-        bits = int.from_bytes(head[start : start + length], "big") & ((1 << 7 * length) - 1)
-        is_unknown = bits == (1 << 7 * length) - 1
-        place = start + length + bits
-    return bool(not is_unknown and path.stat().st_size < place)
-
-
-def _decoded(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
+def _decoded(container: Any, stream: Any, *, has_sums: bool) -> Iterator[av.VideoFrame]:
     """Frames from the current place on; packets that cannot be decoded give none."""
     packets = container.demux(stream)
+    is_broken = False
     while True:
         try:
             packet = next(packets, None)
@@ -316,6 +192,10 @@ def _decoded(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
             return
         if packet is None:
             return
+        if has_sums and packet.size:
+            is_broken = not is_sound(bytes(packet)) or (is_broken and not packet.is_keyframe)
+            if is_broken:
+                continue
         try:
             yield from packet.decode()
         except av.FFmpegError:

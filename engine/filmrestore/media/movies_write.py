@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -17,11 +15,10 @@ from ..errors import OutputError, UsageError
 from ..frame import Codes, Format, Frame
 from .atomic import free_space, output_error, sync_file, temporary_name
 from .depth import converted
-from .movies import SCALING
+from .movie_pixels import SCALING
+from .movie_sound import Sound
 from .shot import Shot
 from .timecode import advance, timecode_of
-
-log = logging.getLogger(__name__)
 
 CODECS = ("prores", "dnxhr", "ffv1", "h264")
 _BY_EXTENSION = {".mov": "prores", ".mkv": "ffv1", ".mp4": "h264", ".m4v": "h264", ".mxf": "dnxhr", ".avi": "ffv1"}
@@ -68,7 +65,7 @@ class MovieSink:
         self._temporary = temporary_name(path)
         self._container: Any = None
         self._stream: Any = None
-        self._sound: _Sound | None = None
+        self._sound: Sound | None = None
 
     def path_of(self, number: int) -> Path:
         return self._path
@@ -143,8 +140,8 @@ class MovieSink:
             stream = self._container.add_stream(name, rate=self._rate, options=options)
         except ValueError as failure:
             raise UsageError(
-                f"{self._path}: {self._path.suffix} does not hold {self._codec}; use .mov or .mp4 for prores, dnxhr and "
-                "h264, .mkv for ffv1, .mxf for dnxhr"
+                f"{self._path}: {self._path.suffix} does not hold {self._codec}; use .mov for prores, dnxhr and h264, "
+                ".mkv for ffv1"
             ) from failure
         stream.width, stream.height, stream.pix_fmt = self.format.width, self.format.height, pixels
         context = stream.codec_context
@@ -159,7 +156,7 @@ class MovieSink:
             offset = self._like.frames[0] - 1 if self._like.is_movie else 0
             stream.metadata["timecode"] = advance(first, offset, self._rate)
         if self._like.is_movie and self._like.frames == self._like.available:
-            self._sound = _Sound(self._like.path, self._container)
+            self._sound = Sound(self._like.path, self._container)
 
     def _matrix(self) -> tuple[int, bool]:
         """Y'CbCr matrix and range: the scan's where it is a movie, else Rec.709, limited."""
@@ -193,48 +190,9 @@ class MovieSink:
     def _error(self, failure: av.FFmpegError) -> OutputError:
         return OutputError(
             f"{self._path}: frame {self._count + 1} of the movie cannot be written as {self._codec}: "
-            f"{failure.strerror}; {free_space(self._path)}; make room, or choose another codec (DNxHR takes 256 x 120 pixels and more)"
+            f"{failure.strerror}; {free_space(self._path)}; make room, or choose another codec (DNxHR takes 256 x 120 "
+            "pixels and more)"
         )
-
-
-class _Sound:
-    """The scan's sound, copied packet by packet beside the picture."""
-
-    def __init__(self, source: Path, target: Any) -> None:
-        self._source: Any = av.open(str(source))
-        self._target = target
-        picture = self._source.streams.video[0]
-        self._start = Fraction((picture.start_time or 0) * picture.time_base)
-        self._streams = {stream.index: target.add_stream_from_template(stream) for stream in self._source.streams.audio}
-        self._packets = self._all()
-        self._held: Any = None
-
-    def mux_until(self, time_s: Fraction | None) -> None:
-        """Write packets that begin at or before `time_s`; all that are left for None."""
-        while self._streams:
-            packet = self._held if self._held is not None else next(self._packets, None)
-            self._held = None
-            if packet is None:
-                return
-            if time_s is not None and packet.pts * packet.time_base > time_s:
-                self._held = packet
-                return
-            packet.stream = self._streams[packet.stream.index]
-            self._target.mux(packet)
-
-    def close(self) -> None:
-        self._source.close()
-
-    def _all(self) -> Iterator[Any]:
-        if not self._streams:
-            return
-        for packet in self._source.demux(*self._source.streams.audio):
-            if packet.pts is None:
-                continue
-            shift = round(self._start / packet.time_base)
-            packet.pts -= shift
-            packet.dts = packet.dts - shift if packet.dts is not None else None
-            yield packet
 
 
 def _codec(path: Path, codec: str | None) -> str:
