@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -57,6 +58,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one way out for eac
     """
     signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = _show_warning
+    logging.basicConfig(level=logging.WARNING, handlers=[_Messages()], force=True)
     try:
         command.main(args=list(arguments), prog_name="filmrestore", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
@@ -86,6 +88,13 @@ def debug() -> bool:
     return os.environ.get("FILMRESTORE_DEBUG", "") not in ("", "0")
 
 
+class _Messages(logging.Handler):
+    """Log records as messages on whatever stderr is now: a live bar replaces it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(record.getMessage())
+
+
 def _failed(error: FilmRestoreError) -> int:
     if debug():
         traceback.print_exception(error)
@@ -109,7 +118,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _show_warning(  # noqa: PLR0917 - the standard library's signature
+def _show_warning(
     message: Warning | str,
     category: type[Warning],
     filename: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,16 +90,9 @@ def takes_colour(verb: Verb) -> Verb:
 
 
 def takes_output(verb: Verb) -> Verb:
-    """-o, --overwrite, --on-error and --lossy; the verb gets `output`."""
+    """-o, --overwrite and --lossy; the verb gets `output`."""
     for option in (
         click.option("--lossy", is_flag=True, help="Allow containers that cannot keep every code."),
-        click.option(
-            "--on-error",
-            type=click.Choice(("stop", "skip", "copy")),
-            default="stop",
-            show_default=True,
-            help="A frame that fails: stop, leave it out, or copy the scan.",
-        ),
         click.option(
             "--overwrite",
             type=click.Choice(("never", "changed", "always")),
@@ -113,6 +106,17 @@ def takes_output(verb: Verb) -> Verb:
     return verb
 
 
+def takes_on_error(verb: Verb) -> Verb:
+    """--on-error."""
+    return click.option(
+        "--on-error",
+        type=click.Choice(("stop", "skip", "copy")),
+        default="stop",
+        show_default=True,
+        help="A frame that fails: stop, leave it out, or copy the scan.",
+    )(verb)
+
+
 def takes_progress(verb: Verb) -> Verb:
     """--progress and --json."""
     verb = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(verb)
@@ -121,9 +125,7 @@ def takes_progress(verb: Verb) -> Verb:
     )(verb)
 
 
-def takes_settings(
-    kind: type[S], presets: Callable[[], dict[str, dict[str, Any]]] | None = None
-) -> Callable[[Verb], Verb]:
+def takes_settings(kind: type[S], presets: Mapping[str, S] | None = None) -> Callable[[Verb], Verb]:
     """One option for every setting of `kind`; the verb gets `settings`.
 
     A value comes from its own option, else from --settings FILE.json, else from --preset, else from its default.
@@ -134,7 +136,7 @@ def takes_settings(
         def wrapped(settings_file: Path | None, preset: str | None = None, **values: Any) -> None:
             flags = {name: values.pop(SETTING + name) for name in kind.facts()}
             given = {name: value for name, value in flags.items() if value is not None}
-            start = dict(presets()[preset]) if presets and preset else {}
+            start = presets[preset].to_dict() if presets and preset else {}
             verb(settings=kind.from_dict({**start, **_read_settings(settings_file), **given}), **values)
 
         result: Verb = wrapped
@@ -144,8 +146,7 @@ def takes_settings(
             "--settings", "settings_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings as JSON."
         )(result)
         if presets:
-            names = tuple(presets())
-            result = click.option("--preset", type=click.Choice(names), help="Settings to start from.")(result)
+            result = click.option("--preset", type=click.Choice(tuple(presets)), help="Settings to start from.")(result)
         return result
 
     return decorate
@@ -190,3 +191,11 @@ def _read_settings(path: Path | None) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UsageError(f'{path} holds {type(values).__name__}: expected an object such as {{"strength": 0.8}}')
     return values
+
+
+def failures(failed: dict[int, str]) -> str:
+    """The failed frames and why, a line each."""
+    return "\n".join(
+        [f"{len(failed)} frames failed; run the same command again when the cause is gone"]
+        + [f"  frame {number}: {why}" for number, why in sorted(failed.items())]
+    )

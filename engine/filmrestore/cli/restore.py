@@ -12,8 +12,17 @@ import click
 from ..errors import SomeFramesFailed, UsageError
 from ..frame import Box
 from ..settings import RestoreSettings
-from .options import GroupedCommand, takes_colour, takes_output, takes_progress, takes_settings, takes_source
-from .progress import display, duration
+from .options import (
+    GroupedCommand,
+    failures,
+    takes_colour,
+    takes_on_error,
+    takes_output,
+    takes_progress,
+    takes_settings,
+    takes_source,
+)
+from .progress import display
 from .stopping import stop_on_signals
 
 if TYPE_CHECKING:
@@ -24,13 +33,15 @@ if TYPE_CHECKING:
 @click.command(cls=GroupedCommand)
 @takes_source
 @takes_output
+@takes_on_error
 @click.option("--matte-out", metavar="PATTERN", help="Write the mattes too.")
 @click.option("--ledger", metavar="DIR", help="Where the fixes are recorded.  [beside OUT]")
 @click.option(
     "--report", "page", type=click.Path(path_type=Path), metavar="HTML", help="Build the page to check afterwards."
 )
 @click.option("--cache", metavar="DIR", help="Where tiles are kept.  [the user's cache folder]")
-@click.option("--cache-size", "cache_size_mib", type=click.IntRange(0), default=20480, show_default=True, metavar="MIB")
+@click.option("--no-cache", is_flag=True, help="Keep no tiles.")
+@click.option("--cache-size", "cache_size_mib", type=click.IntRange(1), default=8192, show_default=True, metavar="MIB")
 @click.option(
     "--roi", metavar="X0,Y0,X1,Y1", callback=lambda ctx, param, value: box(value), help="Restore this box only, px."
 )
@@ -40,7 +51,7 @@ if TYPE_CHECKING:
 @click.option("--analysis", metavar="FILE", help="The reel's analysis by `filmrestore probe`.  [made beside OUT]")
 @takes_colour
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Patches side by side.")
+@click.option("--threads", type=click.IntRange(1), help="Patches side by side; changes no bit.  [one a core]")
 @click.option("--dry-run", is_flag=True, help="Say frames, memory, disk and time, and do nothing.")
 @takes_progress
 @takes_settings(RestoreSettings)
@@ -48,6 +59,9 @@ def command(
     *,
     source: str,
     output: str,
+    cache: str | None,
+    no_cache: bool,
+    threads: int | None,
     ocio: str | None,
     page: Path | None,
     dry_run: bool,
@@ -93,14 +107,6 @@ def box(value: str | None) -> Box | None:
     return Box(x0=x0, y0=y0, x1=x1, y1=y1)
 
 
-def failures(failed: dict[int, str]) -> str:
-    """The failed frames and why, a line each."""
-    return "\n".join(
-        [f"{len(failed)} frames failed; run the same command again when the cause is gone"]
-        + [f"  frame {number}: {why}" for number, why in sorted(failed.items())]
-    )
-
-
 def show_plan(plan: Plan, as_json: bool) -> None:
     """Print what a run would take."""
     if as_json:
@@ -116,7 +122,7 @@ def show_run(run: RunReport, as_json: bool) -> None:
         click.echo(json.dumps(dataclasses.asdict(run), default=str))
         return
     click.echo(f"frames  {run.frames}: {run.restored} restored, {run.skipped} were done, {len(run.failed)} failed")
-    click.echo(f"fixes   {run.fixes}")
+    click.echo(f"fixes   {run.fixes}; {run.taken_back} more were taken for moving picture and left")
     click.echo(f"tiles   {run.tiles_computed} computed, {run.tiles_cached} from the cache")
     click.echo(f"ledger  {run.ledger}")
 

@@ -1,0 +1,41 @@
+"""`filmrestore bench`: the measured tables."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..bench import BENCHES, BenchOptions
+from .options import GroupedCommand, takes_progress
+from .progress import display
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command(cls=GroupedCommand)
+@click.argument("name", type=click.Choice(tuple(BENCHES)), metavar="|".join(BENCHES))
+@click.option("-o", "--out", "out_dir", type=FOLDER, required=True, metavar="DIR", help="Tables and sheets; resumes.")
+@click.option("--bench", "bench_dir", type=FOLDER, metavar="DIR", help="Clean clips: juggle, dog, dashcam .mp4.")
+@click.option("--film", "film_dir", type=FOLDER, metavar="DIR", help="Real film, a folder of frames a shot.")
+@click.option("--pieces", "pieces_dir", type=FOLDER, metavar="DIR", help="Damage pieces by kind.")
+@click.option("--row", "rows", multiple=True, metavar="NAME", help="Row of the table; may be given again.  [all]")
+@click.option(
+    "--clip", "clips", multiple=True, metavar="NAME", help="Sequence, case or size; may be given again.  [all]"
+)
+@click.option("--frames", type=click.IntRange(0), default=0, help="Frames a sequence.  [the bench's own choice]")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--full", is_flag=True, help="The long form.")
+@click.option("--vapoursynth", metavar="PYTHON", help="Python that has VapourSynth, MVTools and DeScratch.")
+@click.option("--device", default="cpu", show_default=True)
+@takes_progress
+def command(*, name: str, out_dir: Path, progress: str, as_json: bool, **values: Any) -> None:
+    """Measure, and write the tables of one bench."""
+    module, function = BENCHES[name].split(":")
+    run = getattr(import_module(module), function)
+    with display(progress) as shown:
+        figures = run(BenchOptions(out_dir=out_dir, **values), shown)
+    click.echo(json.dumps(figures) if as_json else str(out_dir / f"{name}.md"))

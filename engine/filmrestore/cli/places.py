@@ -1,0 +1,30 @@
+"""Where things lie when nobody says: ledgers beside results, the user's folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def ledger_beside(scan: str, result: str) -> Path:
+    """The ledger that `restore` writes when it is told no other place.
+
+    Raises:
+        InputError: the scan is not there.
+    """
+    from ..media import open_shot
+
+    with open_shot(scan, missing="allow") as shot:
+        return folder_of(result) / f"{shot.name}.ledger"
+
+
+def folder_of(pattern: str) -> Path:
+    """The folder that frames of a pattern are written to."""
+    path = Path(pattern)
+    return path if path.is_dir() else path.parent
+
+
+def cache_folder() -> Path:
+    """Where the user's tiles are kept."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("filmrestore", appauthor=False) / "tiles"

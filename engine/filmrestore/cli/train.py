@@ -1,0 +1,55 @@
+"""`filmrestore train`: trains the frdm network, or goes on training it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import GroupedCommand, takes_progress
+from .progress import display
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command(cls=GroupedCommand)
+@click.option("--data", type=FOLDER, required=True, metavar="DIR", help="Folder with train/stills and train/video.")
+@click.option(
+    "-o", "--out", type=FOLDER, required=True, metavar="DIR", help="Folder of the run; one found there goes on."
+)
+@click.option("--cache", type=FOLDER, metavar="DIR", help="Decoded footage.  [in OUT]")
+@click.option("--samples", type=click.IntRange(1), metavar="N", help="Length of the whole schedule.")
+@click.option("--budget", metavar="TIME", help="Stop after this time (90s, 25m, 1.5h) and leave a checkpoint.")
+@click.option("--start", type=FOLDER, metavar="FILE", help="Weights to start from.")
+@click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
+@click.option("--rate", type=float, help="Highest learning rate.")
+@click.option("--seed", type=int, help="Of samples and noise.")
+@click.option("--device", help="cpu, cuda.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Of the training process.")
+@click.option("--workers", type=click.IntRange(0), metavar="N", help="Processes that draw samples.")
+@click.option("--validation", type=click.IntRange(0), metavar="N", help="Windows of the held-out set.")
+@takes_progress
+def command(*, budget: str | None, progress: str, as_json: bool, **values: Any) -> None:
+    """Train the frdm network on clean footage with made damage; run again to go on.
+
+    An option that is not given keeps what `TrainJob` says.
+    """
+    from ..training import TrainJob, train
+    from ..training.job import seconds
+
+    given = {name: value for name, value in values.items() if value is not None}
+    if budget is not None:
+        given["budget_s"] = seconds(budget)
+    with display(progress) as shown:
+        outcome = train(TrainJob(**given), shown)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"samples": outcome.samples, "finished": outcome.finished, "checkpoint": str(outcome.checkpoint)}
+            )
+        )
+    else:
+        click.echo(f"samples     {outcome.samples}{'' if outcome.finished else ', not at the end of the schedule'}")
+        click.echo(f"checkpoint  {outcome.checkpoint}")
