@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-LEVELS = 6  # reaches over 64 px
+LEAST = 1e-6  # weight of a pixel under the matte: all that is left where the matte covers everything
 
 
 def fill(picture: Float[Tensor, "n 3 h w"], matte: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 3 h w"]:
@@ -17,15 +17,15 @@ def fill(picture: Float[Tensor, "n 3 h w"], matte: Float[Tensor, "n 1 h w"]) -> 
 
     Source: pull-push interpolation, S. Gortler et al., "The Lumigraph", 1996.
     """
-    weight = 1 - matte
+    weight = (1 - matte).clamp(min=LEAST)
     sums, weights = [picture * weight], [weight]
-    while len(sums) < LEVELS and min(sums[-1].shape[-2:]) > 1:
+    while max(sums[-1].shape[-2:]) > 1:
         sums.append(functional.avg_pool2d(sums[-1], 2, ceil_mode=True, count_include_pad=False))
         weights.append(functional.avg_pool2d(weights[-1], 2, ceil_mode=True, count_include_pad=False))
-    coarse = sums[-1] / weights[-1].clamp(min=1e-4)
+    coarse = sums[-1] / weights[-1]
     for level in range(len(sums) - 2, -1, -1):
         size = sums[level].shape[-2:]
         coarse = functional.interpolate(coarse, size=(size[0], size[1]), mode="bilinear", align_corners=False)
         trust = (weights[level] * (4 if level else 1)).clamp(max=1)
-        coarse = sums[level] * (trust / weights[level].clamp(min=1e-4)) + coarse * (1 - trust)
+        coarse = sums[level] * (trust / weights[level]) + coarse * (1 - trust)
     return coarse

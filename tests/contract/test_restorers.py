@@ -1,0 +1,194 @@
+"""Laws that hold for every restorer of the registry, tried on small, untrained ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from filmrestore.frame import Box
+from filmrestore.restorers.base import REGISTRY, Context, Origin, Restored, Restorer
+from filmrestore.settings import RestoreSettings
+from torch import Tensor
+
+torch.set_num_threads(1)
+
+
+def small_frdm(folder: Path) -> Restorer:
+    from filmrestore.restorers.frdm.network import new_net
+    from filmrestore.restorers.frdm.restorer import FrdmRestorer
+    from filmrestore.restorers.frdm.weights import load_weights, save_weights
+
+    torch.manual_seed(3)
+    net = new_net("frdm-test")
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if not parameter.any():  # what starts as zero would hide that a part works at all
+                parameter.normal_(0, 0.05)
+        net.guidance.head.bias[:4] = -0.5
+    save_weights(net, folder / "frdm.safetensors", {})
+    return FrdmRestorer(load_weights(folder / "frdm.safetensors"), torch.device("cpu"))
+
+
+SMALL: dict[str, Callable[[Path], Restorer]] = {"frdm": small_frdm}
+"""One quick restorer for every name of the registry."""
+
+
+@pytest.fixture(scope="module", params=sorted(REGISTRY))
+def restorer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Restorer:
+    assert request.param in SMALL, f"give {request.param} a small, untrained restorer in SMALL"
+    return SMALL[request.param](tmp_path_factory.mktemp(request.param))
+
+
+def context_for(window: Tensor, **settings: object) -> Context:
+    count, _, height, width = window.shape
+    return Context(
+        frames=tuple(range(1001, 1001 + count)),
+        present=(True,) * count,
+        box=Box(x0=10, y0=20, x1=10 + width, y1=20 + height),
+        full=(height + 64, width + 64),
+        overview=torch.full((3, 64, 64), 0.4),
+        settings=RestoreSettings(**settings),
+    )
+
+
+def window_for(restorer: Restorer, height: int, width: int, seed: int = 0) -> Tensor:
+    """A soft picture that moves, with grain and some specks."""
+    random = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, height // 8 + 2, width // 8 + 4, generator=random)
+    large = torch.nn.functional.interpolate(coarse, size=(height, width + 8), mode="bilinear")
+    frames = [large[0, :, :, index : index + width] for index in range(restorer.facts.window)]
+    window = torch.stack(frames) * 0.8 + 0.02 * torch.randn(len(frames), 3, height, width, generator=random)
+    window[:, :, height // 3 : height // 3 + 3, width // 2 : width // 2 + 3] = 0.02
+    return window
+
+
+def assert_same(a: Restored, b: Restored) -> None:
+    assert torch.equal(a.picture, b.picture)
+    assert torch.equal(a.matte, b.matte)
+    assert torch.equal(a.origin, b.origin)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (37, 61), (64, 40), (33, 2)])
+def test_works_at_any_size(restorer, size):
+    window = window_for(restorer, *size)
+    answer = restorer(window, context_for(window))
+    keep = restorer.facts.keep
+    assert answer.picture.shape == (keep, 3, *size) and answer.picture.dtype == torch.float32
+    assert answer.matte.shape == (keep, 1, *size) and answer.matte.dtype == torch.float32
+    assert answer.origin.shape == (keep, 1, *size) and answer.origin.dtype == torch.uint8
+    assert bool(torch.isfinite(answer.picture).all())
+    assert float(answer.matte.min()) >= 0 and float(answer.matte.max()) <= 1
+    assert set(answer.origin.unique().tolist()) <= {int(origin) for origin in Origin}
+
+
+def test_every_pixel_in_the_matte_has_an_origin(restorer):
+    window = window_for(restorer, 64, 64)
+    answer = restorer(window, context_for(window))
+    assert bool((answer.matte > 0.3).any())
+    assert int(answer.origin[answer.matte > 0].min()) >= int(Origin.RECOVERED)
+
+
+def test_does_not_clip_light_above_one(restorer):
+    window = torch.full((restorer.facts.window, 3, 64, 64), 3.0)
+    answer = restorer(window, context_for(window))
+    assert float(answer.picture.min()) > 1.9
+
+
+def test_does_not_clip_below_zero(restorer):
+    window = torch.full((restorer.facts.window, 3, 64, 64), -3.0)
+    answer = restorer(window, context_for(window))
+    assert float(answer.picture.max()) < -1.9
+
+
+@pytest.mark.parametrize("quality", ["final", "preview"])
+def test_same_seed_gives_the_same_bits(restorer, quality):
+    window = window_for(restorer, 48, 72)
+    context = context_for(window, quality=quality)
+    assert_same(restorer(window.clone(), context), restorer(window.clone(), context))
+
+
+def test_leaves_its_input_alone(restorer):
+    window = window_for(restorer, 40, 40)
+    window[1, 0, 3, 3] = torch.nan
+    before = window.clone()
+    restorer(window, context_for(window))
+    assert torch.equal(window.nan_to_num(7.0), before.nan_to_num(7.0))
+
+
+def test_settings_that_networks_do_not_read_change_nothing(restorer):
+    window = window_for(restorer, 48, 48)
+    plain = context_for(window)
+    other = {
+        name: facts.high
+        for name, facts in RestoreSettings.facts().items()
+        if not facts.network and facts.high is not None and isinstance(getattr(plain.settings, name), float)
+    }
+    assert "strength" in other or "grow" in other
+    assert_same(restorer(window, plain), restorer(window, context_for(window, **other)))
+
+
+def test_one_frame_only_works(restorer):
+    window = window_for(restorer, 48, 48)
+    middle = restorer.facts.window // 2
+    window = window[middle : middle + 1].repeat(restorer.facts.window, 1, 1, 1)
+    present = tuple(index == middle for index in range(restorer.facts.window))
+    answer = restorer(window, replace(context_for(window), present=present))
+    assert bool(torch.isfinite(answer.picture).all())
+    kept = restorer.facts.keep // 2
+    assert not bool((answer.origin[kept] == int(Origin.RECOVERED)).any())  # there is nothing to recover from
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+def test_nan_and_infinity_do_not_spread(restorer, bad):
+    window = window_for(restorer, 64, 64)
+    window[:, :, 10, 10] = bad
+    window[1, 1, 30:34, 30:34] = bad
+    answer = restorer(window, context_for(window))
+    assert bool(torch.isfinite(answer.picture).all())
+    assert bool(torch.isfinite(answer.matte).all())
+
+
+def test_what_cannot_be_read_is_not_repaired(restorer):
+    window = window_for(restorer, 64, 64)
+    window[:, 1, 10, 10] = torch.nan
+    answer = restorer(window, context_for(window))
+    assert not answer.matte[:, :, 10, 10].any()
+
+
+def test_even_a_patch_of_nothing_but_nan_is_answered(restorer):
+    window = torch.full((restorer.facts.window, 3, 33, 33), torch.nan)
+    answer = restorer(window, context_for(window))
+    assert bool(torch.isfinite(answer.picture).all()) and not answer.matte.any()
+
+
+def test_known_defects_are_in_the_matte(restorer):
+    window = window_for(restorer, 64, 64)
+    known = torch.zeros(restorer.facts.window, 1, 64, 64)
+    known[:, :, 20:28, 20:28] = 1
+    answer = restorer(window, replace(context_for(window), matte=known))
+    assert float(answer.matte[:, :, 20:28, 20:28].min()) == 1
+
+
+def test_frames_beyond_the_temporal_radius_are_not_seen(restorer):
+    window = window_for(restorer, 48, 48)
+    other = window.clone()
+    other[0] = 1 - other[0]
+    other[-1] = 1 - other[-1]
+    middle = restorer.facts.keep // 2
+    for radius in range(restorer.facts.window // 2):
+        context = context_for(window, temporal_radius=radius)
+        assert torch.equal(restorer(window, context).picture[middle], restorer(other, context).picture[middle])
+    context = context_for(window)
+    assert not torch.equal(restorer(window, context).picture[middle], restorer(other, context).picture[middle])
+
+
+def test_its_facts_hold_together(restorer):
+    facts = restorer.facts
+    assert facts.name in REGISTRY
+    assert facts.window % 2 == 1 and facts.keep % 2 == 1 and facts.keep <= facts.window
+    assert 0 <= facts.overlap < facts.patch
+    assert facts.licence and facts.source and restorer.weights_hash
+    assert restorer.precision in ("float32", "bfloat16")

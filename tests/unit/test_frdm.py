@@ -1,0 +1,546 @@
+"""The parts of frdm: spectrum, attention, prompt, fill, noise, bridge, weights, and what the whole must keep to."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from filmrestore.errors import WeightsError
+from filmrestore.frame import Box
+from filmrestore.motion import AGREEMENT, CHANNELS, NEXT, PREVIOUS, VALID
+from filmrestore.restorers.base import Context, Origin, load_restorer
+from filmrestore.restorers.frdm import sampler
+from filmrestore.restorers.frdm.blocks import GlobalFusion, PromptSocket, TemporalAttention, position_mask
+from filmrestore.restorers.frdm.calibration import Calibration
+from filmrestore.restorers.frdm.fill import fill
+from filmrestore.restorers.frdm.guidance import MIX, Guidance
+from filmrestore.restorers.frdm.network import SIZES, FrdmNet, new_net
+from filmrestore.restorers.frdm.noise import noise
+from filmrestore.restorers.frdm.restorer import FACTS, FrdmRestorer, _origin
+from filmrestore.restorers.frdm.texture import TextureReconstruction, dft, dft_matrices, inverse_dft
+from filmrestore.restorers.frdm.weights import load_weights, save_weights
+from filmrestore.settings import RestoreSettings
+
+torch.set_num_threads(1)
+
+
+def awake(module: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    """The module with small random numbers wherever it starts as zero."""
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.05, generator=random)
+    return module.eval()
+
+
+def small_net(*, waken: bool = True) -> FrdmNet:
+    torch.manual_seed(1)
+    net = new_net("frdm-test")
+    return awake(net) if waken else net.eval()
+
+
+def inputs(height: int = 64, width: int = 64, frames: int = 5, seed: int = 0) -> dict[str, torch.Tensor]:
+    """What `FrdmNet.guide` takes, random but valid."""
+    random = torch.Generator().manual_seed(seed)
+    evidence = torch.rand(1, frames, CHANNELS, height, width, generator=random)
+    evidence[:, :, VALID] = 1.0
+    return {
+        "window": torch.rand(1, frames, 3, height, width, generator=random),
+        "evidence": evidence,
+        "present": torch.ones(1, frames, dtype=torch.bool),
+        "overview": torch.rand(1, 3, 64, 64, generator=random),
+        "box": torch.tensor([[0.1, 0.2, 0.4, 0.6]]),
+    }
+
+
+# The spectrum
+
+
+def test_dft_is_the_fourier_transform():
+    m = dft_matrices()
+    block = torch.rand(3, 5, 16, 16, generator=torch.Generator().manual_seed(0))
+    found = dft(block, m["columns"], m["rows"], m["times"])
+    expected = torch.fft.fftn(block.double(), dim=(-3, -2, -1))[..., :9]
+    assert float((found[:, 0] - expected.real).abs().max()) < 5e-4  # the sum of 1280 values of up to 1
+    assert float((found[:, 1] - expected.imag).abs().max()) < 5e-4
+
+
+def test_inverse_dft_gives_the_blocks_back():
+    m = dft_matrices()
+    block = torch.rand(2, 4, 5, 16, 16, generator=torch.Generator().manual_seed(0))
+    spectrum = dft(block, m["columns"], m["rows"], m["times"])
+    back = inverse_dft(spectrum, m["columns_back"], m["rows_back"], m["times_back"])
+    assert float((back - block).abs().max()) < 2e-6
+
+
+@pytest.mark.parametrize("frames", [1, 3, 5])
+def test_texture_reconstruction_starts_as_the_identity(frames):
+    texture = TextureReconstruction(8, 12)
+    x, picture = torch.rand(frames, 8, 32, 48), torch.rand(frames, 12, 32, 48)
+    out = texture(x, picture, torch.rand(1, 3, 64, 64), torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
+    assert torch.equal(out, x)
+
+
+def test_texture_reconstruction_with_flat_gain_adds_its_features():
+    texture = awake(TextureReconstruction(8, 12))
+    with torch.no_grad():
+        texture.overview.weight.zero_()
+        texture.overview.bias.zero_()
+        texture.gain[1].zero_()
+    x, picture = torch.rand(5, 8, 32, 48), torch.rand(5, 12, 32, 48)
+    with torch.no_grad():
+        out = texture(x, picture, torch.rand(1, 3, 64, 64), torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
+        assert float((out - x - texture.out(texture.feature(x))).abs().max()) < 1e-6
+
+
+# Attention
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_temporal_attention_starts_as_the_identity(shifted):
+    attention = TemporalAttention(8, 2, shifted=shifted)
+    x = torch.rand(10, 8, 16, 12)
+    assert torch.equal(attention(x, torch.ones(2, 5, dtype=torch.bool)), x)
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_temporal_attention_sees_present_frames_and_no_others(shifted):
+    attention = awake(TemporalAttention(8, 2, shifted=shifted))
+    x = torch.rand(5, 8, 16, 12)
+    other = x.clone()
+    other[4] = torch.rand(8, 16, 12)
+    there = torch.ones(1, 5, dtype=torch.bool)
+    gone = torch.tensor([[True, True, True, True, False]])
+    assert torch.equal(attention(x, gone)[:4], attention(other, gone)[:4])
+    assert not torch.equal(attention(x, there)[0], attention(other, there)[0])
+
+
+def test_temporal_attention_keeps_windows_of_a_batch_apart():
+    attention = awake(TemporalAttention(8, 2))
+    x = torch.rand(10, 8, 8, 8)
+    present = torch.tensor([[True] * 5, [True, True, True, False, False]])
+    both = attention(x, present)
+    assert torch.allclose(both[:5], attention(x[:5], present[:1]), atol=1e-6)
+    assert torch.allclose(both[5:], attention(x[5:], present[1:]), atol=1e-6)
+
+
+def test_relative_bias_tells_every_offset_apart():
+    attention = TemporalAttention(8, 1, frames=5, window=4).requires_grad_(False)
+    attention.bias[0] = torch.arange(attention.bias.shape[1])
+    bias = attention._relative(5)[0]
+    assert len(bias.unique()) == 9 * 7 * 7
+    assert float(bias.max()) == 9 * 7 * 7 - 1
+    assert bias[0, 1] == bias[1, 2] != bias[1, 0]
+
+
+def test_global_fusion_starts_as_the_identity():
+    fusion = GlobalFusion(8, 2)
+    x = torch.rand(5, 8, 4, 4)
+    assert torch.equal(fusion(x, torch.rand(1, 64, 8)), x)
+
+
+def test_position_mask_covers_the_area_of_the_box():
+    mask = position_mask(torch.tensor([[0.1, 0.25, 0.35, 0.5], [0.0, 0.0, 1.0, 1.0]]))
+    assert float(mask[0].mean()) == pytest.approx(0.25 * 0.25, abs=1e-6)
+    assert mask[0, 0, 20, 10] == 1 and mask[0, 0, 20, 40] == 0 and mask[0, 0, 40, 10] == 0
+    assert float(mask[1].min()) == 1
+
+
+# The prompt
+
+
+def test_the_null_prompt_changes_nothing_even_after_training():
+    net = small_net()
+    given = inputs(32, 32)
+    null = torch.zeros(1, 3, dtype=torch.long)
+    assert torch.equal(net.guide(**given).base, net.guide(**given, prompt=null).base)
+    words = torch.tensor([[1, 2, 1]])
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.1)
+    net.guide(**given, prompt=words).base.sum().backward()
+    optimizer.step()
+    assert torch.equal(net.guide(**given).base, net.guide(**given, prompt=null).base)
+    assert not torch.equal(net.guide(**given).base, net.guide(**given, prompt=words).base)
+
+
+def test_a_prompt_has_one_scale_and_shift_for_each_channel():
+    socket = PromptSocket((7, 3, 4), (8, 12, 16))
+    assert [tuple(part.shape) for part in socket(torch.tensor([[1, 0, 2], [6, 2, 3]]))] == [(2, 16), (2, 24), (2, 32)]
+
+
+# Fill
+
+
+def test_fill_leaves_the_picture_where_the_matte_is_zero():
+    picture = torch.rand(2, 3, 45, 37) * 3 - 1
+    matte = torch.zeros(2, 1, 45, 37)
+    matte[:, :, 10:20, 5:30] = 1
+    filled = fill(picture, matte)
+    outside = (matte == 0).expand_as(picture)
+    assert torch.equal(filled[outside], picture[outside])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (64, 64), (33, 70)])
+def test_fill_continues_a_flat_picture(size):
+    matte = torch.zeros(1, 1, *size)
+    matte[..., : size[1] // 2] = 1
+    picture = torch.where(matte > 0, torch.tensor(9.0), torch.tensor(0.3)).expand(1, 3, *size)
+    assert float((fill(picture, matte) - 0.3).abs().max()) < 3e-4  # a 30,000th of the step at the edge
+
+
+def test_fill_of_a_covered_picture_is_its_mean():
+    picture = torch.rand(1, 3, 24, 40)
+    filled = fill(picture, torch.ones(1, 1, 24, 40))
+    assert float((filled - picture.mean(dim=(2, 3), keepdim=True)).abs().max()) < 0.02
+
+
+def test_fill_follows_light_above_one():
+    picture, matte = torch.rand(1, 3, 32, 32), (torch.rand(1, 1, 32, 32) > 0.7).float()
+    assert torch.allclose(fill(5 * picture, matte), 5 * fill(picture, matte), rtol=1e-5)
+
+
+# Noise
+
+
+def test_noise_is_one_field_whatever_box_asks():
+    whole = noise(7, 1001, Box(x0=0, y0=0, x1=90, y1=70))
+    part = noise(7, 1001, Box(x0=33, y0=21, x1=80, y1=64))
+    assert np.array_equal(whole[:, 21:64, 33:80], part)
+
+
+def test_noise_is_normal_and_without_pattern():
+    drawn = noise(0, 0, Box(x0=-50, y0=-10, x1=350, y1=390)).astype(np.float64)
+    assert abs(drawn.mean()) < 0.01
+    assert abs(drawn.std() - 1) < 0.01
+    assert abs((drawn**4).mean() - 3) < 0.1
+    for shifted in (drawn[:, 1:] * drawn[:, :-1], drawn[:, :, 1:] * drawn[:, :, :-1], drawn[1:] * drawn[:-1]):
+        assert abs(shifted.mean()) < 0.01
+
+
+@pytest.mark.parametrize(("seed", "frame"), [(1, 0), (0, 1), (0, -1), (2**40, 0)])
+def test_noise_differs_by_seed_and_frame(seed, frame):
+    box = Box(x0=0, y0=0, x1=64, y1=64)
+    assert abs((noise(0, 0, box) * noise(seed, frame, box)).mean()) < 0.05
+
+
+# The bridge
+
+
+def test_the_bridge_ends_at_what_the_model_says_and_asks_it_at_the_given_sigmas():
+    truth, base, scan = torch.rand(3, 1, 3, 48, 48)
+    inside = torch.zeros(1, 1, 48, 48, dtype=torch.bool)
+    inside[..., 10:30, 10:30] = True
+    asked = []
+
+    def model(x, sigma):
+        asked.append(float(sigma))
+        assert torch.equal(x.masked_select(~inside), scan.masked_select(~inside))
+        return truth
+
+    out = sampler.sample_bridge(model, scan, base, inside, torch.randn(1, 3, 48, 48))
+    assert asked == list(sampler.SIGMAS)
+    assert float((out - torch.where(inside, truth, scan)).abs().max()) < 1e-6
+
+
+def test_the_bridge_walks_a_straight_path():
+    truth, base = torch.rand(2, 1, 3, 8, 8)
+    drawn = torch.randn(1, 3, 8, 8)
+    seen = []
+
+    def model(x, sigma):
+        seen.append(x)
+        return truth
+
+    sampler.sample_bridge(model, base, base, torch.ones(1, 1, 8, 8, dtype=torch.bool), drawn)
+    start = base + sampler.KAPPA * drawn
+    for x, sigma in zip(seen, sampler.SIGMAS, strict=True):
+        assert float((x - (1 - sigma) * truth - sigma * start).abs().max()) < 1e-6
+
+
+def test_the_coarse_picture_leads_inside_large_mattes_only():
+    base, coarse = torch.zeros(1, 3, 128, 128), torch.ones(1, 3, 128, 128)
+    inside = torch.zeros(1, 1, 128, 128, dtype=torch.bool)
+    inside[..., 20:100, 20:100] = True
+    inside[..., 110:114, 110:114] = True
+    starts = []
+
+    def model(x, sigma):
+        starts.append(x)
+        return x
+
+    sampler.sample_bridge(model, base, base, inside, torch.zeros(1, 3, 128, 128), coarse)
+    assert float(starts[0][0, 0, 60, 60]) == 1
+    assert float(starts[0][0, 0, 112, 112]) == 0
+    assert sampler.global_share(1.0) == 1 and sampler.global_share(0.0) == pytest.approx(0, abs=1e-12)
+
+
+# The whole network
+
+
+@pytest.mark.parametrize("frames", [1, 3, 5])
+def test_an_untrained_net_mixes_its_sources_evenly(frames):
+    given = inputs(frames=frames)
+    guidance = small_net(waken=False).guide(**given)
+    assert float((guidance.mix - 0.25).abs().max()) < 1e-6
+    assert not guidance.residual.any()
+    matte = guidance.matte_logits.sigmoid()
+    around = fill(given["window"][0], matte[0])[None]
+    seen = given["evidence"]
+    expected = (given["window"] + seen[:, :, PREVIOUS] + seen[:, :, NEXT] + around) / 4
+    assert float((guidance.base - expected).abs().max()) < 1e-5
+
+
+def test_missing_neighbours_have_no_share():
+    given = inputs()
+    given["evidence"][:, :, VALID.start] = 0
+    mix = small_net().guide(**given).mix
+    assert not mix[:, :, MIX.index("previous")].any()
+    assert float((mix.sum(dim=2) - 1).abs().max()) < 1e-6
+
+
+def test_known_defects_take_nothing_from_the_scan():
+    given = inputs()
+    known = torch.zeros(1, 5, 1, 64, 64)
+    known[..., 16:32, 16:32] = 1
+    mix = small_net().guide(**given, known=known).mix
+    assert float(mix[:, :, 0, 16:32, 16:32].max()) < 1e-3
+    assert float(mix[:, :, 0, 40:, 40:].min()) > 0.01
+
+
+def test_a_pixel_does_not_depend_on_the_far_side_of_its_patch():
+    net = small_net()
+    given = inputs(32, 768)
+    other = {name: value.clone() for name, value in given.items()}
+    other["window"][..., :32] = 1 - other["window"][..., :32]
+    here, there = net.guide(**given), net.guide(**other)
+    assert torch.equal(here.base[..., 512:], there.base[..., 512:])
+    assert torch.equal(here.matte_logits[..., 512:], there.matte_logits[..., 512:])
+    assert not torch.equal(here.base[..., 32:64], there.base[..., 32:64])
+
+
+def test_denoiser_starts_at_the_base():
+    net = small_net(waken=False)
+    guidance = net.guide(**inputs(32, 32))
+    windows, frames = torch.tensor([0, 0]), torch.tensor([1, 3])
+    base = guidance.base[windows, frames]
+    x = torch.rand_like(base)
+    clean = net.denoise(x, torch.ones(2), x, base, torch.ones(2, 1, 32, 32), guidance.features_of(windows, frames))
+    assert torch.equal(clean, base)
+
+
+def test_every_weight_learns():
+    net = small_net()
+    with torch.no_grad():
+        net.guidance.texture.gain.normal_(1, 0.1)
+    guidance = net.guide(**inputs(32, 32), prompt=torch.tensor([[1, 1, 1]]))
+    index = torch.tensor([0])
+    base = guidance.base[index, index]
+    features = guidance.features_of(index, index)
+    clean = net.denoise(base + 0.1, torch.ones(1), base + 0.2, base, torch.ones(1, 1, 32, 32), features)
+    loss = clean.sum() + guidance.base.sum() + guidance.matte_logits.sum() + guidance.class_logits.square().sum()
+    loss.backward()
+    idle = [name for name, value in net.named_parameters() if value.grad is None or not value.grad.any()]
+    assert idle == []
+
+
+@pytest.mark.parametrize(("size", "low", "high"), [("frdm-s", 0.8e6, 1.3e6), ("frdm-m", 2e6, 4e6)])
+def test_sizes_are_what_they_are_called(size, low, high):
+    assert low <= sum(parameter.numel() for parameter in FrdmNet(**SIZES[size]).parameters()) <= high
+
+
+def test_saves_and_loads_as_diffusers_does(tmp_path):
+    net = small_net()
+    net.save_pretrained(tmp_path)
+    back = FrdmNet.from_pretrained(tmp_path)
+    assert torch.equal(back.guide(**inputs(32, 32)).base, net.guide(**inputs(32, 32)).base)
+    assert tuple(back.config.widths) == SIZES["frdm-test"]["widths"]
+
+
+# Weights and calibration
+
+
+def test_weights_come_back_as_they_were_saved(tmp_path):
+    net = small_net()
+    save_weights(net, tmp_path / "frdm.safetensors", {"licence": "Apache-2.0"}, dtype=torch.float32)
+    weights = load_weights(tmp_path / "frdm.safetensors")
+    assert weights.card["licence"] == "Apache-2.0"
+    for name, value in net.state_dict().items():
+        assert torch.equal(weights.net.state_dict()[name], value)
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"nothere\.safetensors .*: install filmrestore again"):
+        load_weights(tmp_path / "nothere.safetensors")
+
+
+@pytest.mark.parametrize("keep", [0, 10, 1000])
+def test_truncated_weights_are_refused(tmp_path, keep):
+    path = tmp_path / "frdm.safetensors"
+    save_weights(small_net(), path, {})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(WeightsError, match=r"damaged: .* expected"):
+        load_weights(path)
+
+
+def test_a_single_flipped_bit_is_found(tmp_path):
+    path = tmp_path / "frdm.safetensors"
+    save_weights(small_net(), path, {})
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match="damaged"):
+        load_weights(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"config": {}}', "not json"])
+def test_a_card_that_describes_nothing_is_refused(tmp_path, text):
+    path = tmp_path / "frdm.safetensors"
+    save_weights(small_net(), path, {})
+    path.with_suffix(".json").write_text(text)
+    with pytest.raises(WeightsError, match=r"frdm\.json does not describe weights"):
+        load_weights(path)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "frdm.safetensors"
+    save_weights(small_net(), path, {})
+    card = json.loads(path.with_suffix(".json").read_text())
+    card["config"]["widths"] = [8, 8, 24]
+    path.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match="does not fit"):
+        load_weights(path)
+
+
+def test_the_hash_covers_tensors_and_card(tmp_path):
+    digests = set()
+    for index, card in enumerate(({}, {"calibration": {"dust": {"temperature": 2.0}}})):
+        save_weights(small_net(), tmp_path / f"{index}.safetensors", card)
+        digests.add(load_weights(tmp_path / f"{index}.safetensors").digest)
+    assert len(digests) == 2
+
+
+def test_calibration_follows_the_likely_kind():
+    card = {"calibration": {"dust": {"temperature": 2.0}, "hair": {"shift": -1.0}}}
+    calibration = Calibration.from_card(card, ("dust", "hair"))
+    logits = torch.full((1, 1, 1, 2), 3.0)
+    kinds = torch.tensor([[[[50.0, 0.0]], [[0.0, 50.0]]]])
+    confidence = calibration.confidence(logits, kinds)[0, 0, 0]
+    assert float(confidence[0]) == pytest.approx(1 / (1 + math.exp(-1.5)), abs=1e-6)
+    assert float(confidence[1]) == pytest.approx(1 / (1 + math.exp(-2.0)), abs=1e-6)
+
+
+@pytest.mark.parametrize("entry", [{"temperature": 0.0}, {"temperature": -1}, {"temperature": "warm"}, 3])
+def test_calibration_that_cannot_be_is_refused(entry):
+    with pytest.raises(WeightsError, match="calibration"):
+        Calibration.from_card({"calibration": {"dust": entry}}, ("dust",))
+
+
+# The restorer
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    net = small_net()
+    with torch.no_grad():
+        net.guidance.head.bias[:4] = -1.5
+    path = tmp_path_factory.mktemp("weights") / "frdm.safetensors"
+    save_weights(net, path, {})
+    return load_weights(path)
+
+
+def context_of(height: int, width: int, x0: int = 0, y0: int = 0, **settings: object) -> Context:
+    return Context(
+        frames=(1, 2, 3, 4, 5),
+        present=(True,) * 5,
+        box=Box(x0=x0, y0=y0, x1=x0 + width, y1=y0 + height),
+        full=(height + 100, width + 100),
+        overview=torch.full((3, 64, 64), 0.4),
+        settings=RestoreSettings(**settings),
+    )
+
+
+def test_missing_shipped_weights_are_an_error_that_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr("filmrestore.restorers.frdm.weights.FOLDER", tmp_path)
+    with pytest.raises(WeightsError, match="install filmrestore again"):
+        load_restorer("frdm")
+
+
+def test_the_sampler_touches_nothing_outside_its_matte(weights):
+    restorer = FrdmRestorer(weights, torch.device("cpu"))
+    window = torch.rand(5, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    known = torch.zeros(5, 1, 96, 96)
+    known[:, :, 70:74, 70:74] = 1
+    final = restorer(window, replace(context_of(96, 96), matte=known))
+    preview = restorer(window, replace(context_of(96, 96, quality="preview"), matte=known))
+    assert torch.equal(final.matte, preview.matte)
+    outside = (final.matte <= 0.3).expand_as(final.picture)
+    assert bool(outside.any()) and not bool(outside.all())
+    assert torch.equal(final.picture[outside], preview.picture[outside])
+    assert not torch.equal(final.picture[~outside], preview.picture[~outside])
+
+
+def test_a_large_defect_calls_the_coarse_picture_and_stays_finite(weights, monkeypatch):
+    restorer = FrdmRestorer(weights, torch.device("cpu"))
+    calls = []
+    coarse = FrdmRestorer._coarse
+    monkeypatch.setattr(FrdmRestorer, "_coarse", lambda *given: calls.append(1) or coarse(*given))
+    window = torch.rand(5, 3, 96, 130, generator=torch.Generator().manual_seed(0))
+    known = torch.zeros(5, 1, 96, 130)
+    known[2, :, 20:80, 20:80] = 1
+    answer = restorer(window, replace(context_of(96, 130), matte=known))
+    assert calls == [1]
+    assert bool(torch.isfinite(answer.picture).all())
+
+
+def test_another_seed_changes_repairs_only(weights):
+    restorer = FrdmRestorer(weights, torch.device("cpu"))
+    window = torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    known = torch.zeros(5, 1, 64, 64)
+    known[:, :, 20:30, 20:30] = 1
+    one = restorer(window, replace(context_of(64, 64, seed=1), matte=known))
+    two = restorer(window, replace(context_of(64, 64, seed=2), matte=known))
+    assert torch.equal(one.matte, two.matte)
+    changed = (one.picture != two.picture).any(dim=1, keepdim=True)
+    assert bool(changed.any())
+    assert not bool((changed & (one.matte <= 0.3)).any())
+
+
+def test_bfloat16_is_close_to_float32(weights):
+    window = torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    exact = FrdmRestorer(weights, torch.device("cpu"))(window, context_of(64, 64))
+    rough = FrdmRestorer(weights, torch.device("cpu"), "bfloat16")(window, context_of(64, 64))
+    assert 0 < float((exact.matte - rough.matte).abs().max()) < 0.02
+    assert float((exact.picture - rough.picture).abs().max()) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("mix", "residual", "sampled", "origin"),
+    [
+        ((0.1, 0.4, 0.4, 0.1), 0.0, 0.0, Origin.RECOVERED),
+        ((0.1, 0.2, 0.1, 0.6), 0.0, 0.0, Origin.INTERPOLATED),
+        ((0.1, 0.4, 0.4, 0.1), 0.2, 0.0, Origin.GENERATED),
+        ((0.1, 0.4, 0.4, 0.1), 0.0, 0.2, Origin.GENERATED),
+    ],
+)
+def test_origin_says_where_pixels_come_from(mix, residual, sampled, origin):
+    shape = (1, 1, 3, 4, 4)
+    base = torch.full(shape, 0.5)
+    guidance = Guidance(
+        matte_logits=torch.zeros(1, 1, 1, 4, 4),
+        base=base,
+        mix=torch.tensor(mix).view(1, 1, 4, 1, 1).expand(1, 1, 4, 4, 4),
+        residual=torch.full(shape, residual),
+        class_logits=torch.zeros(1, 1, 6, 4, 4),
+        features=[],
+    )
+    found = _origin(guidance, 0, base[:, 0] + sampled)
+    assert bool((found[..., 1:3, 1:3] == int(origin)).all())
+
+
+def test_agreement_and_validity_lie_behind_the_pictures():
+    assert (slice(0, 3), slice(3, 6), slice(6, 8), slice(8, CHANNELS)) == (PREVIOUS, NEXT, VALID, AGREEMENT)
+    assert FACTS.patch % 32 == 0 and FACTS.overlap % 2 == 0

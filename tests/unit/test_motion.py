@@ -1,0 +1,116 @@
+"""Motion evidence: what it finds, what it leaves alone, and that it always gives the same bits."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from filmrestore.motion import AGREEMENT, CHANNELS, NEXT, PREVIOUS, VALID, compensate, evidence, flow, luma8
+
+
+def texture(height: int = 128, width: int = 160, seed: int = 0) -> np.ndarray:
+    """A smooth random picture, (h, w, 3), about 0.1 to 0.8."""
+    noise = np.random.default_rng(seed).normal(size=(height, width, 3)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 3.0)
+    return (0.45 + 0.12 * smooth / smooth.std()).astype(np.float32)
+
+
+def moving(count: int = 3, step: tuple[int, int] = (3, 2), size: tuple[int, int] = (96, 112)) -> np.ndarray:
+    """A window (t, 3, h, w) whose picture moves left and up by `step` (x, y) pixels a frame."""
+    large = texture(size[0] + step[1] * count + 8, size[1] + step[0] * count + 8)
+    views = [large[step[1] * i : step[1] * i + size[0], step[0] * i : step[0] * i + size[1]] for i in range(count)]
+    return np.ascontiguousarray(np.stack(views).transpose(0, 3, 1, 2))
+
+
+def test_flow_finds_a_shift_to_a_tenth_of_a_pixel():
+    window = moving(2).transpose(0, 2, 3, 1)
+    field = flow(luma8(window[0]), luma8(window[1]))
+    assert np.abs(field[16:-16, 16:-16] - np.float32([-3, -2])).max() < 0.1
+
+
+def test_neighbours_lie_on_the_frame():
+    window = moving()
+    seen = evidence(window, (True,) * 3)
+    inner = (slice(None), slice(16, -16), slice(16, -16))
+    assert np.abs(seen[1, PREVIOUS][inner] - window[1][inner]).max() < 0.02
+    assert np.abs(seen[1, NEXT][inner] - window[1][inner]).max() < 0.02
+    assert seen[1, VALID][inner].min() == 1
+    assert seen[1, AGREEMENT][inner].min() > 0.95
+
+
+@pytest.mark.parametrize("level", [0.02, 0.9])
+def test_a_speck_does_not_bend_what_the_neighbours_show_under_it(level):
+    window = moving()
+    clean = window[1].copy()
+    cv2.circle(canvas := np.zeros(window.shape[-2:], np.uint8), (50, 48), 5, 1, -1)
+    speck = canvas > 0
+    window[1][:, speck] = level
+    seen = evidence(window, (True,) * 3)
+    assert np.abs(seen[1, PREVIOUS] - clean)[:, speck].mean() < 0.01
+    assert np.abs(seen[1, NEXT] - clean)[:, speck].mean() < 0.01
+
+
+def test_where_the_picture_left_the_patch_nothing_is_claimed():
+    seen = evidence(moving(step=(12, 0)), (True,) * 3)
+    assert seen[1, VALID][1, :, -8:].min() == 1  # the next frame still holds it
+    assert seen[1, VALID][0, :, -8:].max() == 0  # the previous one did not have it yet
+    assert not seen[1, PREVIOUS][:, :, -8:].any()
+
+
+def test_missing_neighbours_are_zeros():
+    window = moving(4)
+    seen = evidence(window, (False, True, True, False))
+    assert seen.shape == (4, CHANNELS, 96, 112)
+    assert not seen[0].any() and not seen[3].any()
+    assert not seen[1, PREVIOUS].any() and not seen[1, VALID][0].any() and not seen[1, AGREEMENT][0].any()
+    assert seen[1, VALID][1].any() and seen[2, VALID][0].any()
+    assert not seen[2, NEXT].any()
+
+
+def test_a_single_frame_has_no_evidence():
+    assert not evidence(moving(1), (True,)).any()
+
+
+def test_flicker_is_not_a_difference():
+    window = moving()
+    window[0] += 0.04
+    window[2] -= 0.03
+    seen = evidence(window, (True,) * 3)
+    inner = (slice(None), slice(16, -16), slice(16, -16))
+    assert np.abs(seen[1, PREVIOUS][inner] - window[1][inner]).mean() < 0.008
+    assert np.abs(seen[1, NEXT][inner] - window[1][inner]).mean() < 0.008
+
+
+def test_frames_of_different_scenes_do_not_agree():
+    window = np.stack([texture(96, 112, seed).transpose(2, 0, 1) for seed in (1, 2, 3)])
+    assert evidence(window, (True,) * 3)[1, AGREEMENT].mean() < 0.7
+
+
+def test_light_above_one_comes_through():
+    window = moving()
+    window[:, :, 40:60, 40:60] += 1.0
+    seen = evidence(window, (True,) * 3)
+    assert seen[1, PREVIOUS][:, 44:56, 44:56].min() > 1.1
+
+
+def test_gives_the_same_bits_whatever_the_thread_count_was():
+    window = moving()
+    cv2.setNumThreads(1)
+    once = evidence(window, (True,) * 3)
+    cv2.setNumThreads(4)
+    again = evidence(window, (True,) * 3)
+    assert np.array_equal(once, again)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (33, 2), (31, 47)])
+def test_any_size_works(size):
+    seen = evidence(np.full((3, 3, *size), 0.4, np.float32), (True,) * 3)
+    assert seen.shape == (3, CHANNELS, *size)
+    assert np.abs(seen[1, PREVIOUS] - 0.4).max() < 1e-6
+
+
+def test_outside_of_the_neighbour_is_marked():
+    picture = texture(40, 40)
+    _, inside = compensate(picture, np.full((40, 40, 2), (5.0, 0.0), np.float32))
+    assert inside[:, :34].min() == 1
+    assert inside[:, 35:].max() == 0
