@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..frame import Box, Codes, Format
 from .containers import check_file, container_of, corrupt
 from .header import Header, is_sane
+from .png import is_declared_srgb
 
 _DTYPES = {"uint8": "uint8", "uint16": "uint16", "uint": "uint32", "half": "float16", "float": "float32"}
 _LOSSY = {"exr": {"b44", "b44a", "dwaa", "dwab", "pxr24"}, "tiff": {"jpeg", "ojpeg", "lerc", "webp", "jpegxl"}}
@@ -96,7 +97,7 @@ def header_of(path: Path, image: oiio.ImageInput) -> Header:
             bits=bits if dtype == "uint16" and 8 < bits < 16 else depth,
             container=container,
             lossless=_is_lossless(container, spec, dtype),
-            colourspace=_declared_colourspace(container, spec),
+            colourspace=_declared_colourspace(path, container, spec),
         ),
         metadata={attribute.name: attribute.value for attribute in spec.extra_attribs},
         data_window=(spec.x, spec.y, spec.x + spec.width, spec.y + spec.height),
@@ -222,11 +223,13 @@ def _is_lossless(container: str, spec: oiio.ImageSpec, dtype: str) -> bool:
     return container != "jpeg" and compression not in _LOSSY.get(container, set())
 
 
-def _declared_colourspace(container: str, spec: oiio.ImageSpec) -> str | None:
+def _declared_colourspace(path: Path, container: str, spec: oiio.ImageSpec) -> str | None:
     """A name only where the file itself carries one; OpenImageIO's guesses by file type do not count."""
     declared = spec.getattribute("colorInteropID") or spec.getattribute("colorInteropId")
     if declared:
         return str(declared)
+    if container == "png" and is_declared_srgb(path):
+        return "sRGB"
     if container == "jpeg" and spec.getattribute("Exif:ColorSpace") == 1:  # Exif 2.3, tag 40961: sRGB
         return "sRGB"
     return None

@@ -1,11 +1,16 @@
-"""Writing EXR, TIFF, PNG and JPEG files through OpenImageIO: other codes in the scan's own attributes.
+"""Making EXR, TIFF, PNG and JPEG files through OpenImageIO: other codes in the scan's own attributes.
 
 Attributes, windows, compression, tiling, further channels and further parts come from the scan's file. No date of
-today is added, so that the same pixels give the same bytes.
+today is added, so that the same pixels give the same bytes. Files are made in memory and then written in one piece:
+the JPEG library damages memory when the disk is full, and the others hide the reason.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +19,9 @@ import OpenImageIO as oiio
 
 from ..errors import InputError, OutputError
 from ..frame import Codes, Frame
-from .atomic import free_space
 from .header import Header
 from .images import header_of, held_channels, open_image, read_channels, widened
-from .png import splice
+from .png import spliced
 
 _FORMATS = {"exr": "openexr", "tiff": "tiff", "png": "png", "jpeg": "jpeg"}
 _TYPES = {"uint8": "uint8", "uint16": "uint16", "uint32": "uint", "float16": "half", "float32": "float"}
@@ -25,53 +29,71 @@ _OWN = ("oiio:", "tiff:", "openexr:", "png:", "jpeg:", "dpx:", "movie:", "compre
 _JPEG_QUALITY = 97
 
 
-def write_image(temporary: Path, frame: Frame, container: str, history: str = "") -> None:
-    """Write `frame` to `temporary`.
+def encode_image(frame: Frame, container: str, history: str = "") -> bytes:
+    """The whole file of `frame`.
 
     Args:
-        temporary: File to make; its extension does not matter.
         frame: Its source gives everything beside the codes where it is of the same container.
         container: "exr", "tiff", "png" or "jpeg".
         history: A line for the file's processing history (EXR), added to those that are there.
 
     Raises:
-        OutputError: the disk cannot be written.
+        OutputError: the container does not take such a frame.
         InputError, CorruptFile: the source can no longer be read.
     """
     source = frame.source if frame.format.container == container else None
+    with _scratch() as scratch:
+        _encode(scratch, frame, source, container, history)
+        content = scratch.read_bytes()
+    return spliced(content, source) if container == "png" else content
+
+
+def _encode(scratch: Path, frame: Frame, source: Path | None, container: str, history: str) -> None:
     if source is None:
         spec = _new_spec(frame)
         _prepare(spec, frame, container, history)
-        _write_parts(temporary, container, [spec], frame, None)
+        _write_parts(scratch, container, [spec], frame, None)
     else:
         with open_image(source) as image:
             specs = _specs(image)
             _check_unchanged(header_of(source, image), frame)
             _prepare(specs[0], frame, container, history)
-            _write_parts(temporary, container, specs, frame, image)
-    if container == "png":
-        splice(temporary, source)
+            _write_parts(scratch, container, specs, frame, image)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """The path of an empty file in memory; in the system's temporary folder where there are no such files."""
+    if not hasattr(os, "memfd_create"):
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / "frame"
+        return
+    descriptor = os.memfd_create("frame")
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
 
 
 def _write_parts(
-    temporary: Path, container: str, specs: list[oiio.ImageSpec], frame: Frame, image: oiio.ImageInput | None
+    scratch: Path, container: str, specs: list[oiio.ImageSpec], frame: Frame, image: oiio.ImageInput | None
 ) -> None:
     output: Any = oiio.ImageOutput.create(_FORMATS[container])
     codes = _all_channels(frame, image)
-    is_written = output.open(str(temporary), specs if output.supports("multiimage") else specs[0])
+    is_written = output.open(str(scratch), specs if output.supports("multiimage") else specs[0])
     is_written = is_written and output.write_image(codes)
     for index, spec in enumerate(specs[1:], start=1):
         assert image is not None  # only a source has further parts
         image.seek_subimage(index, 0)
-        is_written = is_written and output.open(str(temporary), spec, "AppendSubimage")
+        is_written = is_written and output.open(str(scratch), spec, "AppendSubimage")
         is_written = is_written and output.copy_image(image)
     is_written = output.close() and is_written
     complaint = output.geterror() or oiio.geterror()
     if not is_written or complaint:
         words = " ".join(complaint.split()) or "no reason given"
         raise OutputError(
-            f"{temporary.parent}: frame {frame.number} cannot be written as {container.upper()}: {words}; "
-            f"{free_space(temporary)}; make room or choose another folder, and run again: finished files are kept"
+            f"frame {frame.number} ({frame.source or 'new'}) cannot be written as {container.upper()}: {words}; "
+            "choose another container"
         )
 
 
@@ -135,6 +157,8 @@ def _prepare(spec: oiio.ImageSpec, frame: Frame, container: str, history: str) -
         spec.attribute("DateTime", "")  # else today's is added
     if spec.alpha_channel >= 0 and container == "png":
         spec.attribute("oiio:UnassociatedAlpha", 1)  # else OpenImageIO divides by alpha on writing
+    if container == "tiff":
+        spec.attribute("tiff:write_exif", 0)  # OpenImageIO fails to, leaves an empty directory and an error
     if container == "tiff" and frame.format.dtype == "float16":
         spec.attribute("tiff:half", 1)
     if container == "tiff" and frame.format.bits in {10, 12, 14}:

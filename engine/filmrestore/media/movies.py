@@ -51,11 +51,11 @@ class Movie:
         self.available = tuple(range(1, max(declared, len(self._stamps)) + 1))
 
     def header(self, number: int) -> Header:
-        """The movie's header; the first frame is decoded for it."""
-        if self._header is None:
-            with self._lock:
-                self._header = self._header_of(self._decode(1))
-        return self._header
+        """The movie's header; the first frame asked for is decoded for it."""
+        with self._lock:
+            if self._header is None:
+                self._header = self._header_of(self._decode(number))
+            return self._header
 
     def read(self, number: int, check: Callable[[Header], None], box: Box | None) -> tuple[Header, Codes]:
         """Frame `number`, from 1; fast for one frame after the other.
@@ -85,12 +85,12 @@ class Movie:
     def _decode(self, number: int) -> av.VideoFrame:
         if number > len(self._stamps):
             raise self._breaks(number)
-        key = bisect_right(self._keys, number)
-        if self._decoded is None or not self._next <= number or self._keys[max(key, 1) - 1] > self._next:
-            self._seek(number if not key else self._keys[key - 1])
+        key = max(0, bisect_right(self._keys, number) - 1)
+        if self._decoded is None or not self._next <= number or self._keys[key] > self._next:
+            self._seek(self._keys[key])
         frame = self._forward(number)
-        if frame is None and self._next != 1:
-            self._seek(1)  # a key frame that was none: from the beginning, once
+        if frame is None and key > 0:
+            self._seek(self._keys[key - 1])  # some files call a frame a key that is none, or seek one too far
             frame = self._forward(number)
         if frame is None or frame.is_corrupt:
             self._decoded = None

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError
 from ..frame import Format, Frame
-from .atomic import atomic_write
+from .atomic import atomic_bytes
 from .containers import container_of
-from .images_write import write_image
+from .images_write import encode_image
 
 _INTEGERS = {8: "uint8", 16: "uint16"}
 _OFFERED = {"png": _INTEGERS, "tiff": _INTEGERS, "exr": {16: "float16", 32: "float32"}}
@@ -32,7 +32,7 @@ def write_plane(
         plane: Shape (h, w), 0..1; clipped to that, NaN as 0.
         bits: 8 or 16 for PNG and TIFF (rounded to full scale); 16 (half) or 32 (float) for EXR.
         like: Its windows are written with an EXR plane of the same size.
-        sync: As `atomic_write`.
+        sync: As `atomic_bytes`.
 
     Raises:
         UsageError: a container or depth that is not offered.
@@ -64,5 +64,4 @@ def write_plane(
         data_window=like.data_window if like is not None and fits else window,
         display_window=like.display_window if like is not None and fits else window,
     )
-    with atomic_write(path, sync=sync) as temporary:
-        write_image(temporary, frame, container)
+    atomic_bytes(path, encode_image(frame, container), sync=sync)

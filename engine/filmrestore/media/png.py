@@ -44,25 +44,21 @@ def side_chunks(path: Path) -> tuple[list[bytes], list[bytes], bytes]:
     return before, after, head
 
 
-def splice(target: Path, source: Path | None) -> None:
-    """Give the PNG file `target` the side chunks of `source`, and none of its own (they hold dates and guesses)."""
+def spliced(content: bytes, source: Path | None) -> bytes:
+    """The PNG file `content` with the side chunks of `source`, and none of its own (they hold dates and guesses)."""
     before, after, head = side_chunks(source) if source is not None else ([], [], b"")
-    content = target.read_bytes()
-    own_head = content[16:29]
-    bound = set() if head == own_head else _PIXEL_BOUND
-    parts = [_SIGNATURE, content[8:33]]
-    parts += [raw for raw in before if raw[4:8] not in _NEVER | bound]
-    place = 33
+    bound = _NEVER if head == content[16:29] else _NEVER | _PIXEL_BOUND
+    parts = [_SIGNATURE, content[8:33], *(raw for raw in before if raw[4:8] not in bound)]
+    place = 33  # behind IHDR
     while place < len(content):
         size = 12 + int.from_bytes(content[place : place + 4], "big")
         kind = content[place + 4 : place + 8]
         if kind == b"IEND":
-            parts += [raw for raw in after if raw[4:8] not in _NEVER | bound]
+            parts += [raw for raw in after if raw[4:8] not in bound]
         if not kind[0] & 0x20:
             parts.append(content[place : place + size])
         place += size
-    with target.open("wb") as file:
-        file.writelines(parts)
+    return b"".join(parts)
 
 
 def is_declared_srgb(path: Path) -> bool:

@@ -15,7 +15,7 @@ from .atomic import atomic_write, make_folder, output_error, sweep, temporary_na
 from .containers import container_of
 from .depth import converted, output_format
 from .dpx import new_dpx, patch_dpx
-from .images_write import write_image
+from .images_write import encode_image
 from .patterns import Pattern, parse_pattern
 from .shot import Shot
 
@@ -201,7 +201,7 @@ class _StillSink:
         try:
             with atomic_write(target, sync=self._sync) as temporary:
                 if self.format.container != "dpx":
-                    write_image(temporary, fitted, self.format.container, self._history)
+                    temporary.write_bytes(encode_image(fitted, self.format.container, self._history))
                 elif fitted.format.container == "dpx" and fitted.source is not None:
                     temporary.write_bytes(patch_dpx(fitted.source, fitted.codes))
                 else:
