@@ -238,5 +238,6 @@ def _rate(head: bytes, order: str) -> Fraction | None:
     for place in (_FILM_RATE, _TELEVISION_RATE):
         (rate,) = struct.unpack_from(f"{order}f", head, place)
         if math.isfinite(rate) and 0.1 <= rate <= 1000:
-            return Fraction(rate).limit_denominator(1001)
+            slowed = Fraction(round(rate * 1.001) * 1000, 1001)  # 23.976 and 29.97 stand for 24000/1001 and 30000/1001
+            return slowed if abs(slowed - Fraction(rate)) < 0.004 else Fraction(rate).limit_denominator(1001)
     return None

@@ -13,6 +13,7 @@ from ..frame import Box, Format
 
 MAX_EDGE = 1 << 17  # pixels; no film scan comes near, hostile headers go beyond
 MAX_CODES = 1 << 33  # samples of one frame
+_MAX_PACKED = 20_000  # decoded bytes a byte of the file, in frames over a gigabyte: far beyond what any codec reaches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +41,13 @@ class Header:
         return Box(x0=0, y0=0, x1=self.format.width, y1=self.format.height)
 
 
-def is_sane(width: int, height: int, channels: int) -> bool:
-    """Whether a header's size can be that of a film scan; asked before memory is taken."""
-    return 0 < width <= MAX_EDGE and 0 < height <= MAX_EDGE and channels > 0 and width * height * channels <= MAX_CODES
+def is_sane(width: int, height: int, channels: int, file_size: int | None = None) -> bool:
+    """Whether a header's size can be that of a scan in a file of `file_size` bytes; asked before memory is taken."""
+    if not (0 < width <= MAX_EDGE and 0 < height <= MAX_EDGE and 0 < channels <= MAX_CODES):
+        return False
+    codes = width * height * channels
+    is_believable = file_size is None or codes < 1 << 30 or codes <= file_size * _MAX_PACKED
+    return codes <= MAX_CODES and is_believable
 
 
 def check_same(header: Header, first: Format, first_path: Path) -> None:

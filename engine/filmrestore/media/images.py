@@ -176,7 +176,7 @@ def _runs(channels: tuple[int, ...]) -> Iterator[tuple[int, int]]:
 
 def _refuse_foreign(path: Path, image: oiio.ImageInput, spec: oiio.ImageSpec) -> None:
     """What no film scan holds is refused by name, not misread."""
-    if not is_sane(spec.width, spec.height, spec.nchannels):
+    if not is_sane(spec.width, spec.height, spec.nchannels, path.stat().st_size):
         raise corrupt(path, f"its header speaks of {spec.width} x {spec.height} pixels, {spec.nchannels} channels")
     if spec.deep or spec.depth > 1:
         raise InputError(f"{path}: deep or volume data, not flat film frames; flatten it first")

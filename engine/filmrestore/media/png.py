@@ -6,6 +6,7 @@ Source: PNG specification, third edition, chunk layout (section 5) and placement
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,8 +63,13 @@ def spliced(content: bytes, source: Path | None) -> bytes:
 
 
 def is_declared_srgb(path: Path) -> bool:
-    """Whether the file carries the sRGB chunk."""
-    return any(raw[4:8] == b"sRGB" for raw in side_chunks(path)[0])
+    """Whether the file carries the sRGB chunk, which stands before the pixels."""
+    try:
+        with path.open("rb") as file:
+            kinds = (kind for kind, _ in _chunks(path, file))
+            return b"sRGB" in takewhile(lambda kind: kind != b"IDAT", kinds)
+    except OSError as failure:
+        raise input_error(path, failure) from failure
 
 
 def _chunks(path: Path, file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

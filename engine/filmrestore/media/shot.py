@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from ..errors import InputError, MissingFrames, UsageError
+from ..errors import InputError, MissingFrames, ResourceError, UsageError
 from ..frame import Box, Codes, Format, Frame
 from .containers import container_of
 from .dpx import read_dpx, read_dpx_header
@@ -20,6 +20,8 @@ from .images import read_image, read_image_header
 from .patterns import Pattern, find_in_folder, format_span, parse_pattern, parse_span, single_image
 
 _OPEN_FILES = threading.BoundedSemaphore(8)  # image files that are open at once, over all shots and threads
+
+_MOST_FRAMES = 10_000_000  # of a span, as fileseq
 
 
 class Source(Protocol):
@@ -78,11 +80,19 @@ class Shot:
             MissingFrames: no such frame.
             CorruptFile: the file is damaged.
             MixedFormats: the frame differs from its shot in size, depth or channels.
+            ResourceError: memory ran out.
         """
         if number not in self._holds:
             raise MissingFrames(f"{self.path}: there is no frame {number}; it holds {format_span(self.available)}")
         self._check_box(box)
-        header, codes = self._source.read(number, self._check, box)
+        try:
+            header, codes = self._source.read(number, self._check, box)
+        except MemoryError as failure:
+            form = self.format
+            raise ResourceError(
+                f"{self.path_of(number)}: no memory for a frame of {form.width} x {form.height} pixels; "
+                "close other programs or run fewer workers"
+            ) from failure
         x0, y0, x1, y1 = header.data_window
         if box is not None:
             x0, y0, x1, y1 = x0 + box.x0, y0 + box.y0, x0 + box.x1, y0 + box.y1
@@ -228,7 +238,13 @@ def _open_source(path: Path) -> Source:
 def _without_holes(available: tuple[int, ...]) -> tuple[int, ...]:
     """All frames and the holes between them; none where the numbers go in equal steps."""
     steps = {after - before for before, after in pairwise(available)}
-    return available if len(steps) <= 1 else tuple(range(available[0], available[-1] + 1))
+    if len(steps) <= 1:
+        return available
+    if available[-1] - available[0] > _MOST_FRAMES:
+        raise UsageError(
+            f"frame numbers run from {available[0]} to {available[-1]}: give the span that is meant, as in 1-100"
+        )
+    return tuple(range(available[0], available[-1] + 1))
 
 
 def _missing_frames(
