@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-from .options import GroupedCommand, takes_progress
+from ..errors import UsageError
+from .options import GroupedCommand
+from .places import folder_of, ledger_beside
+from .progress import MODES, Display, display
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("scan")
-@click.argument("result")
+@click.argument("result", required=False)
 @click.option("--ledger", metavar="DIR", help="Where the fixes are recorded.  [beside RESULT]")
-@click.option("-o", "--out", "page", type=click.Path(path_type=Path), metavar="HTML", help="[beside RESULT]")
-@takes_progress
-def command(*, scan: str, result: str, ledger: str | None, page: Path | None, progress: str, as_json: bool) -> None:
+@click.option("-o", "--out", "page", type=click.Path(path_type=Path), metavar="HTML", help="[report.html by RESULT]")
+@click.option("--progress", type=click.Choice(MODES), default="auto", show_default=True, help="How the run is shown.")
+def command(*, scan: str, result: str | None, ledger: str | None, page: Path | None, progress: str) -> None:
     """Build the page of SCAN and RESULT: before and after, every fix, the doubtful ones first.
 
-    It opens from disk. The list that it saves is what `filmrestore apply --without @LIST` takes.
+    Without RESULT, the ledger's pixels over the scan are shown. The page opens from disk; the list that it saves is
+    what `filmrestore apply --without @LIST` takes.
     """
+    if result is None and ledger is None:
+        raise UsageError("there is no way to the fixes: give RESULT or --ledger")
+    place = Path(ledger) if ledger is not None else ledger_beside(scan, str(result))
+    page = page or (folder_of(result) if result is not None else place.parent) / "report.html"
+    with display(progress) as shown:
+        write_page(scan, result, place, page, shown)
+    click.echo(str(page))
+
+
+def write_page(
+    scan: str, result: str | None, ledger: Path, page: Path, shown: Display, span: str | None = None
+) -> None:
+    """Build the page of a shot.
+
+    Raises:
+        FilmRestoreError: the scan, the result or the ledger cannot be read.
+    """
+    from ..media import open_shot
+    from ..report import build_report
+
+    with ExitStack() as opened:
+        before = opened.enter_context(open_shot(scan, span, missing="allow"))
+        after = opened.enter_context(open_shot(result, missing="allow")) if result is not None else None
+        build_report(ledger, before, after, page, progress=shown)

@@ -23,11 +23,12 @@ from .options import (
     takes_source,
 )
 from .progress import display
+from .report import write_page
 from .stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from ..nodes.estimate import Plan
-    from ..nodes.job import RestoreJob, RunReport
+    from ..nodes.job import RunReport
 
 
 @click.command(cls=GroupedCommand)
@@ -75,16 +76,23 @@ def command(
     """
     from ..nodes.estimate import plan
     from ..nodes.job import RestoreJob
-    from ..nodes.restore import restore as run
+    from ..nodes.restore import restore
 
-    job = RestoreJob(source=source, output=output, config=ocio, **job_values)
+    job = RestoreJob(
+        source=source,
+        output=output,
+        config=ocio,
+        cache=None if no_cache else cache or str(cache_folder()),
+        threads=threads or os.cpu_count() or 1,
+        **job_values,
+    )
     if dry_run:
         show_plan(plan(job), as_json)
         return
     with stop_on_signals() as stop, display(progress) as shown:
-        done = run(job, progress=shown, cancelled=stop.is_set)
-    if page is not None:
-        write_page(job, done, page)
+        done = restore(job, progress=shown, cancelled=stop.is_set)
+        if page is not None:
+            write_page(source, output, Path(done.ledger), page, shown, job.span)
     show_run(done, as_json)
     if done.failed:
         raise SomeFramesFailed(failures(done.failed))
@@ -125,16 +133,3 @@ def show_run(run: RunReport, as_json: bool) -> None:
     click.echo(f"fixes   {run.fixes}; {run.taken_back} more were taken for moving picture and left")
     click.echo(f"tiles   {run.tiles_computed} computed, {run.tiles_cached} from the cache")
     click.echo(f"ledger  {run.ledger}")
-
-
-def write_page(job: RestoreJob, run: RunReport, page: Path) -> None:
-    """Build the report of a run.
-
-    Raises:
-        FilmRestoreError: the scan, the result or the ledger cannot be read.
-    """
-    from ..media import open_shot
-    from ..report import build_report
-
-    with open_shot(job.source, job.span) as scan, open_shot(job.output) as result:
-        build_report(run.ledger, scan, result, page)
