@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from .options import (
     takes_settings,
     takes_source,
 )
+from .places import cache_folder
 from .progress import display
 from .report import write_page
 from .stopping import stop_on_signals
