@@ -1,0 +1,147 @@
+"""The composite: thresholds by polarity, sizes, the wider rim, and codes in every depth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from filmrestore.colour import Colour, open_colour
+from filmrestore.frame import Format, Frame
+from filmrestore.nodes.composite import Repair, net_luma, repair, threshold, view
+from filmrestore.nodes.tiles import Blended
+from filmrestore.restorers.base import Origin
+from filmrestore.settings import RestoreSettings
+
+PLAIN = RestoreSettings(grain=0.0, guard=0.0)
+
+
+def a_frame(dtype: str = "uint16", bits: int = 16, channels: tuple[str, ...] = ("R", "G", "B")) -> Frame:
+    form = Format(
+        width=60, height=50, channels=channels, dtype=dtype, bits=bits, container="exr", lossless=True, colourspace=None
+    )
+    codes = np.full((50, 60, len(channels)), 0.5 * form.white, dtype)
+    codes[10:14, 20:24] = 0.1 * form.white  # dark dirt
+    codes[30:34, 40:44] = 0.9 * form.white  # light dirt
+    return Frame(
+        number=7, codes=codes, format=form, data_window=(0, 0, 60, 50), display_window=(0, 0, 60, 50), metadata={}
+    )
+
+
+def colour_of(frame: Frame) -> Colour:
+    return open_colour(frame.format, colourspace="srgb")
+
+
+def proposal(frame: Frame, confidence: float = 0.9) -> Blended:
+    colour = colour_of(frame)
+    clean = np.full_like(frame.picture(), 0.5 * frame.format.white)
+    matte = np.zeros((50, 60), np.float32)
+    matte[10:14, 20:24] = matte[30:34, 40:44] = confidence
+    return Blended(
+        confidence=matte,
+        picture=colour.to_net(clean),
+        origin=np.full((50, 60), int(Origin.RECOVERED), np.uint8),
+        others=(),
+    )
+
+
+def run(frame: Frame, settings: RestoreSettings = PLAIN, confidence: float = 0.9, **inputs: object) -> Repair:
+    colour = colour_of(frame)
+    return repair(
+        frame,
+        proposal(frame, confidence),
+        lambda: [net_luma(frame, colour)],
+        colour,
+        settings,
+        grain=None,
+        **inputs,  # type: ignore[arg-type]
+    )
+
+
+DARK, LIGHT = np.s_[10:14, 20:24], np.s_[30:34, 40:44]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits"), [("uint8", 8), ("uint16", 10), ("uint16", 12), ("uint16", 16), ("float16", 16), ("float32", 32)]
+)
+def test_marks_go_in_every_depth_and_the_rest_keeps_its_bits(dtype: str, bits: int) -> None:
+    frame = a_frame(dtype, bits)
+    done = run(frame)
+    clean = 0.5 * frame.format.white
+    for mark in (DARK, LIGHT):
+        assert np.abs(done.codes[mark].astype(float) - clean).max() <= max(1.0, 1e-3 * clean)
+    outside = done.matte == 0
+    assert np.array_equal(done.codes[outside], frame.picture()[outside])
+    assert done.codes.dtype == frame.codes.dtype
+
+
+@pytest.mark.parametrize("sensitivity", [0.0, 0.2])
+def test_dark_and_light_marks_have_their_own_sensitivity(sensitivity: float) -> None:
+    frame = a_frame()
+    done = run(frame, RestoreSettings(grain=0.0, guard=0.0, sensitivity_light=sensitivity), confidence=0.6)
+    assert (done.codes[DARK] != frame.picture()[DARK]).all()
+    assert np.array_equal(done.codes[LIGHT], frame.picture()[LIGHT])
+
+
+def test_thresholds_fall_as_sensitivity_rises() -> None:
+    values = [threshold(s) for s in (0.0, 0.1, 0.5, 0.9, 1.0)]
+    assert values[0] == float("inf") and threshold(0.5) == 0.5
+    assert values == sorted(values, reverse=True) and values[-1] > 0.05
+
+
+@pytest.mark.parametrize(
+    ("settings", "fixed"), [({"smallest": 6.0}, False), ({"largest": 3.0}, False), ({"largest": 9.0}, True)]
+)
+def test_size_limits_leave_marks_out(settings: dict[str, float], fixed: bool) -> None:
+    frame = a_frame()
+    done = run(frame, RestoreSettings(grain=0.0, guard=0.0, **settings))  # type: ignore[arg-type]
+    assert (done.matte.max() > 0) == fixed
+
+
+def test_half_strength_goes_half_way_in_codes() -> None:
+    frame = a_frame()
+    done = run(frame, RestoreSettings(grain=0.0, guard=0.0, strength=0.5))
+    assert np.abs(done.codes[DARK].astype(float) - 0.3 * 65535).max() <= 1.0
+
+
+def test_protected_pixels_and_pixels_outside_the_region_stay() -> None:
+    frame = a_frame()
+    protect = np.zeros((50, 60), np.float32)
+    protect[:20] = 1.0
+    done = run(frame, protect=protect)
+    assert np.array_equal(done.codes[:20], frame.picture()[:20])
+    assert (done.codes[LIGHT] != frame.picture()[LIGHT]).all()
+
+
+def test_a_defect_map_needs_no_confidence() -> None:
+    frame = a_frame()
+    known = np.zeros((50, 60), np.float32)
+    known[LIGHT] = 1.0
+    done = run(frame, confidence=0.0, defect_map=known)
+    assert (done.codes[LIGHT] != frame.picture()[LIGHT]).all()
+    assert np.array_equal(done.codes[DARK], frame.picture()[DARK])
+
+
+def test_a_neutral_scan_gets_no_colour() -> None:
+    frame = a_frame()
+    colour = colour_of(frame)
+    tinted = proposal(frame)
+    tinted.picture[..., 0] += 0.05
+    done = repair(frame, tinted, lambda: [net_luma(frame, colour)], colour, PLAIN, grain=None)
+    assert (done.codes == done.codes[:, :, :1]).all()
+
+
+def test_every_changed_pixel_has_an_origin_and_a_matte() -> None:
+    frame = a_frame()
+    done = run(frame)
+    changed = (done.codes != frame.picture()).any(axis=2)
+    assert (done.origin[changed] == Origin.RECOVERED).all() and (done.matte[changed] > 0).all()
+    assert (done.origin[done.matte == 0] == Origin.UNTOUCHED).all()
+
+
+def test_views_show_the_matte_the_difference_and_what_was_removed() -> None:
+    frame = a_frame()
+    done = run(frame)
+    assert view("matte", frame, done, 1.0)[DARK].min() == 65535
+    assert view("difference", frame, done, 1.0)[DARK].min() > 20000
+    assert np.array_equal(view("removed", frame, done, 1.0)[DARK], frame.picture()[DARK])
+    assert view("overlay", frame, done, 1.0)[DARK][..., 0].min() > view("overlay", frame, done, 1.0)[DARK][..., 1].max()
+    assert np.array_equal(view("matte", frame, done, 0.0), frame.picture())
