@@ -162,7 +162,7 @@ class _Page:
         applied = [entry for entry in recorded if entry.fix.state == "applied"]
         whole = Box(x0=0, y0=0, x1=self._full[1], y1=self._full[0])
         before = self._display(self._scan.read(frame.number).picture())
-        after = self._display(self._after(frame.number, whole, applied))
+        after = self._display(self._after(frame.number, applied))
         longest = self._limits.frame_px
         return {
             "number": frame.number,
@@ -176,51 +176,49 @@ class _Page:
         }
 
     def _cards(self, fixes: Sequence[Fix], tell: Callable[[int], None]) -> list[dict[str, Any]]:
-        """The fixes with their pictures, in the order given; each frame's ledger part is read once."""
+        """The fixes with their pictures, in the order given, made in the order of frames so that each is read once."""
         by_frame: dict[int, list[Fix]] = defaultdict(list)
         for fix in fixes:
             by_frame[fix.frame].append(fix)
+        scans = _Held(self._scan, 3)
         made: dict[str, dict[str, Any]] = {}
-        for number, mine in by_frame.items():
+        for number in sorted(by_frame):
             recorded = [entry for entry in self._ledger.recorded(number) if entry.fix.state == "applied"]
-            for fix in mine:
-                made[fix.id] = self._card(fix, recorded)
+            after = self._after(number, recorded)
+            for fix in by_frame[number]:
+                made[fix.id] = self._card(fix, recorded, scans, after)
                 tell(len(made))
         return [made[fix.id] for fix in fixes]
 
-    def _card(self, fix: Fix, recorded: Sequence[RecordedFix]) -> dict[str, Any]:
+    def _card(self, fix: Fix, recorded: Sequence[RecordedFix], scans: _Held, after: Codes) -> dict[str, Any]:
         box = crop_around(fix.where, self._full, margin=16, smallest=64)
-        near = [entry for entry in recorded if _touch(entry.fix, box)]
-        before = self._display(self._scan.read(fix.frame, box).picture())
-        after = self._display(self._after(fix.frame, box, near))
         longest = self._limits.crop_px
-        shown = shrink(before, longest)
+
+        def shown(codes: Codes) -> str:
+            return jpeg(shrink(self._display(np.ascontiguousarray(codes[box.slices])), longest))
+
+        scale = min(1.0, longest / max(box.width, box.height))
+        near = [entry for entry in recorded if _touch(entry.fix, box)]
         return {
-            "id": fix.id,
-            "frame": fix.frame,
-            "cause": fix.cause,
-            "origin": fix.origin,
-            "polarity": fix.polarity,
-            "confidence": fix.confidence,
-            "area": fix.area,
+            **msgspec.structs.asdict(fix),
             "shares": [round(100 * share) for share in fix.shares],
-            "change": fix.change,
-            "where": f"{fix.box[0]}, {fix.box[1]}",
             "size": f"{fix.where.width} x {fix.where.height}",
-            "note": fix.note,
             "doubt": round(doubt(fix), 4),
-            "scale": round(200 * shown.shape[1] / box.width),
-            "width": 2 * shown.shape[1],
-            "before": jpeg(shown),
-            "after": jpeg(shrink(after, longest)),
+            "scale": round(200 * scale),
+            "width": round(2 * scale * box.width),
+            "mark": _percent(fix.where, box),
+            "previous": shown(scans.read(fix.frame - 1)) if scans.has(fix.frame - 1) else "",
+            "before": shown(scans.read(fix.frame)),
+            "after": shown(after),
+            "next": shown(scans.read(fix.frame + 1)) if scans.has(fix.frame + 1) else "",
             "matte": png(shrink(paint_matte(near, box), longest, keep_specks=True)),
         }
 
-    def _after(self, number: int, box: Box, fixes: Sequence[RecordedFix]) -> Codes:
-        """Picture channels of the result in a window; made from the ledger where there is no result."""
+    def _after(self, number: int, fixes: Sequence[RecordedFix]) -> Codes:
+        """Picture channels of the result; made from the ledger where there is no result."""
         if self._result is not None and number in self._result.available:
-            return self._result.read(number, box).picture()
-        return np.ascontiguousarray(apply_fixes(self._scan.read(number), fixes).picture(box))
+            return self._result.read(number).picture()
+        return apply_fixes(self._scan.read(number), fixes).picture()
 
     def _render(self, seen: Survey, shots: list[dict[str, Any]], cards: list[dict[str, Any]]) -> str:
         folder = Path(__file__).parent
@@ -255,6 +253,27 @@ class _Page:
             cards=cards,
             notes=[*self.notes, *_left_out(seen, shots, cards)],
         )
+
+
+class _Held:
+    """The picture channels of a shot's frames; the last few that were read are held."""
+
+    def __init__(self, shot: Shot, most: int) -> None:
+        self._shot, self._most = shot, most
+        self._available = frozenset(shot.available)
+        self._codes: dict[int, Codes] = {}
+
+    def has(self, number: int) -> bool:
+        """Whether there is such a frame."""
+        return number in self._available
+
+    def read(self, number: int) -> Codes:
+        """Codes of a frame, shape (h, w, 1 or 3)."""
+        if number not in self._codes:
+            while len(self._codes) >= self._most:
+                del self._codes[min(self._codes)]
+            self._codes[number] = self._shot.read(number).picture()
+        return self._codes[number]
 
 
 class _Cuts(msgspec.Struct):
@@ -318,6 +337,16 @@ def _left_out(seen: Survey, shots: list[dict[str, Any]], cards: list[dict[str, A
     if bare:
         notes.append(f"{bare:,} of {len(shots):,} shots, the least doubtful ones, are listed without pictures.")
     return notes
+
+
+def _percent(mark: Box, box: Box) -> dict[str, str]:
+    """Where a mark lies in a crop, as CSS lengths."""
+    return {
+        "left": f"{100 * (mark.x0 - box.x0) / box.width:.1f}%",
+        "top": f"{100 * (mark.y0 - box.y0) / box.height:.1f}%",
+        "width": f"{100 * mark.width / box.width:.1f}%",
+        "height": f"{100 * mark.height / box.height:.1f}%",
+    }
 
 
 def _touch(fix: Fix, box: Box) -> bool:

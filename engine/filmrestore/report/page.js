@@ -40,6 +40,9 @@ function inFrameOrder(one, other) {
 
 function reject(id, on) {
   if (on) rejected.add(id); else rejected.delete(id);
+  for (const rect of document.querySelectorAll(`.wipe rect[data-id="${CSS.escape(id)}"]`)) {
+    rect.classList.toggle("rejected", on);
+  }
   const card = cardOf.get(id);
   if (!card) return;
   card.classList.toggle("rejected", on);
@@ -152,7 +155,9 @@ function outlines(wipe, frame) {
   const colour = (box) => facts.causes[box.cause];
   wipe.querySelector("svg").innerHTML = (facts.boxes[frame] || []).map((entry) => {
     const [x0, y0, x1, y1] = entry.box;
-    return `<rect x="${x0 - 4}" y="${y0 - 4}" width="${x1 - x0 + 8}" height="${y1 - y0 + 8}" stroke="${colour(entry)}"/>`;
+    const state = rejected.has(entry.id) ? "rejected" : "";
+    const words = `${entry.id}: ${entry.cause.replace("_", " ")}; click to reject`;
+    return `<rect data-id="${entry.id}" class="${state}" x="${x0 - 4}" y="${y0 - 4}" width="${x1 - x0 + 8}" height="${y1 - y0 + 8}" stroke="${colour(entry)}"><title>${words}</title></rect>`;
   }).join("");
 }
 
@@ -170,10 +175,16 @@ function setUpShot(section) {
     move((event.clientX - place.left) / place.width);
   };
   wipe.addEventListener("pointerdown", (event) => {
+    const id = event.target.dataset.id;
+    if (id) {
+      reject(id, !rejected.has(id));
+      show();
+      return;
+    }
     wipe.setPointerCapture(event.pointerId);
     follow(event);
   });
-  wipe.addEventListener("pointermove", (event) => event.buttons && follow(event));
+  wipe.addEventListener("pointermove", (event) => wipe.hasPointerCapture(event.pointerId) && follow(event));
   range.addEventListener("input", () => move(range.value / 1000));
   section.querySelector(".outlines").addEventListener("change", (event) => {
     wipe.classList.toggle("outlined", event.target.checked);

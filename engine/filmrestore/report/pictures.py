@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable
 
 import cv2
@@ -113,11 +114,12 @@ def shrink(picture: Picture, longest: int, *, keep_specks: bool = False) -> Pict
     factor = max(height, width) / longest
     if factor <= 1:
         return picture
-    if keep_specks:
-        reach = 2 * round(factor / 2) + 1
-        picture = cv2.dilate(picture, np.ones((reach, reach), np.uint8)).astype(np.uint8)
     size = (max(1, round(width / factor)), max(1, round(height / factor)))
-    small: Picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    way = cv2.INTER_AREA
+    if keep_specks:
+        reach = 2 * math.ceil(factor / 2) + 1  # wider than the step between the pixels that nearest picks
+        picture, way = cv2.dilate(picture, np.ones((reach, reach), np.uint8)).astype(np.uint8), cv2.INTER_NEAREST
+    small: Picture = cv2.resize(picture, size, interpolation=way).astype(np.uint8)
     return small
 
 

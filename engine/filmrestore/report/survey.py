@@ -14,7 +14,7 @@ from ..fixes import Fix, FrameRecord, Ledger
 from ..fixes.model import ORIGINS
 
 _SINGLE_FRAME_SHARE = 24
-"""Fixes of one frame that are shown at least, before the next frame's turn comes."""
+"""Fixes that one frame may show even in a long reel; one bad frame must not fill the page."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def survey(
     starts = sorted(set(cuts))
     shot_index = -1
     heap: list[tuple[float, int, int, Fix]] = []
-    of_one_frame = max(_SINGLE_FRAME_SHARE, most // max(1, len(frames)))
+    of_one_frame = max(_SINGLE_FRAME_SHARE, 4 * most // max(1, len(frames)))
     for done, number in enumerate(frames, 1):
         part = ledger.read(number)
         if part is None:
