@@ -5,5 +5,6 @@ from .measuring import measure
 from .model import FREQUENCIES, GrainModel
 from .separation import separate
 from .synthesis import synthesise
+from .treatment import stock, treat
 
-__all__ = ["FREQUENCIES", "GrainModel", "measure", "regrain", "separate", "synthesise"]
+__all__ = ["FREQUENCIES", "GrainModel", "measure", "regrain", "separate", "stock", "synthesise", "treat"]

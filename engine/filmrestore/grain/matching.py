@@ -21,7 +21,7 @@ _REACH = _RING + _GAP + 2
 _POOL = 41  # edge of the window in which grain is judged
 _DOUBT = 60.0  # pixels: how much evidence outweighs the assumption
 _OUTLIER = 16.0  # times the expected power: dirt and edges count as this
-_MOST = 1.5  # times the model's power: more than this is picture that the fill lacks, not grain
+_MOST = 1.2  # times the model's power: more than this is picture that the fill lacks, not grain
 
 
 @dataclass(frozen=True)

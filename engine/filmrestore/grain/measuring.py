@@ -188,9 +188,10 @@ def _fitted(blocks: _Blocks) -> GrainModel:
             correlation=tuple(tuple(row) for row in np.eye(3)),
         )
     fast = blocks.fast
+    step = np.floor(blocks.mean.mean(axis=1) / _STEP)
     power, gains = [], []
     for channel in range(3):
-        shape = np.median(blocks.power[:, channel] / np.maximum(fast[:, channel, None], 1e-20), axis=0)
+        shape = _course(blocks.power[:, channel], step)
         shape[: _PLATEAU.start] = _slow_end(shape)
         power.append(normalised(shape))
         # Variance over fast power, the same for all blocks of one spectrum.
@@ -198,6 +199,16 @@ def _fitted(blocks: _Blocks) -> GrainModel:
         gains.append(weights.sum() / (np.array(power[-1])[_PLATEAU.start :] * weights).sum())
     levels, deviation = _by_level(blocks.mean, fast * np.array(gains))
     return GrainModel(levels=levels, deviation=deviation, power=tuple(power), correlation=_correlation(blocks))
+
+
+def _course(power: Float64, step: NDArray[np.floating]) -> Float64:
+    """The spectrum over all levels: medians within each, so that the strong levels speak.
+
+    The codes' own rounding is as strong in weak blocks as in strong ones; relative spectra would make it grain.
+    """
+    levels, counts = np.unique(step, return_counts=True)
+    medians = np.stack([np.median(power[step == level], axis=0) for level in levels])
+    return np.asarray((medians * counts[:, None]).sum(axis=0) / counts.sum())
 
 
 def _slow_end(shape: Float64) -> Float64:
