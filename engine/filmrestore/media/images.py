@@ -16,6 +16,7 @@ from ..frame import Box, Codes, Format
 from .containers import check_file, container_of, corrupt
 from .header import Header, is_sane
 from .png import is_declared_srgb
+from .tiff import check_whole
 
 _DTYPES = {"uint8": "uint8", "uint16": "uint16", "uint": "uint32", "half": "float16", "float": "float32"}
 _LOSSY = {"exr": {"b44", "b44a", "dwaa", "dwab", "pxr24"}, "tiff": {"jpeg", "ojpeg", "lerc", "webp", "jpegxl"}}
@@ -30,7 +31,9 @@ def open_image(path: Path) -> Iterator[oiio.ImageInput]:
         InputError: it is not there or may not be read.
         CorruptFile: it is empty or not an image of its kind.
     """
-    check_file(path)
+    size = check_file(path)
+    if container_of(path) == "tiff":
+        check_whole(path, size)
     as_stored = oiio.ImageSpec()
     as_stored.attribute("oiio:UnassociatedAlpha", 1)
     as_stored.attribute("oiio:RawColor", 1)
