@@ -31,9 +31,9 @@ class Stage:
 
 
 STAGES = (
-    Stage(name="guidance", share=0.5, sampler=False, recipe=Recipe()),
-    Stage(name="joint", share=0.35, sampler=True, recipe=Recipe(), rate=0.7),
-    Stage(name="settle", share=0.15, sampler=True, recipe=Recipe(size=160), rate=0.5),
+    Stage(name="guidance", share=0.55, sampler=False, recipe=Recipe(size=96)),
+    Stage(name="joint", share=0.3, sampler=True, recipe=Recipe(size=128), rate=0.8),
+    Stage(name="settle", share=0.15, sampler=True, recipe=Recipe(size=160), rate=0.6),
 )
 
 

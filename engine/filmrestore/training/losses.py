@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-DAMAGE_WEIGHT = 3.0
+DAMAGE_WEIGHT = 4.0
 """Of a damaged pixel in the cross entropy, against a clean, still one."""
 MOTION_WEIGHT = 3.0
 """Added to a clean pixel's weight where the picture changes from frame to frame: there a false alarm erases."""
@@ -39,7 +39,7 @@ def matte_loss(
     likely = torch.sigmoid(logits) * weight
     overlap = (likely * matte).sum()
     dice = 1.0 - (2.0 * overlap + 10.0) / (likely.sum() + (matte * weight).sum() + 10.0)
-    return 4.0 * entropy + 0.5 * dice
+    return 4.0 * entropy + dice
 
 
 def picture_loss(

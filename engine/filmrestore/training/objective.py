@@ -11,13 +11,12 @@ from torch.nn import functional
 
 from ..restorers.frdm.guidance import Guidance
 from ..restorers.frdm.network import FrdmNet
+from ..restorers.frdm.sampler import KAPPA
 from .batches import Batch
 from .losses import matte_loss, motion_of, picture_loss
 
-KAPPA = 0.1
-"""Noise at the start of the bridge, net units: about the contrast of strong grain."""
-SIGMAS = (1.0, 0.75, 0.5, 0.25)
-"""Points of the bridge that the sampler may stop at, which are the ones that are learned."""
+LEARNED_SIGMAS = (1.0, 0.75, 0.5, 0.25)
+"""Points of the bridge that are learned: the sampler's own and the ones between."""
 PICTURE = 10.0
 """Weight of a picture's loss: errors in net units are an order smaller than the matte's loss."""
 KIND = 0.1
@@ -65,8 +64,8 @@ def _bridge_loss(network: FrdmNet, batch: Batch, guidance: Guidance, noise: torc
     windows = torch.arange(batch.scan.shape[0], device=device)
     damage = batch.matte.sum(dim=(2, 3, 4)).cpu() + 1.0
     frames = torch.multinomial(damage, 1, generator=noise)[:, 0].to(device)
-    choice = torch.randint(len(SIGMAS), (len(windows),), generator=noise)
-    sigma = torch.tensor(SIGMAS)[choice].to(device)
+    choice = torch.randint(len(LEARNED_SIGMAS), (len(windows),), generator=noise)
+    sigma = torch.tensor(LEARNED_SIGMAS)[choice].to(device)
     scan, truth, matte, base = (part[windows, frames] for part in (batch.scan, batch.truth, batch.matte, guidance.base))
     drawn = torch.randn(scan.shape, generator=noise).to(device)
     base = base.detach()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ Matte = NDArray[np.float32]
 Answer = Callable[[Sample], tuple[Tensor, Tensor]]
 """A sample -> (matte (t, 1, h, w) 0..1, picture (t, 3, h, w) in net encoding to lay under it)."""
 
-SEED = 90210
+SEED, CALIBRATION_SEED = 90210, 90211
 KEPT = slice(1, 4)
 RECIPE = Recipe(size=160, evidence_off=0.0, neighbour_off=0.0, scratches=0.4, clean=0.0)
 
@@ -55,8 +56,8 @@ class Figures:
     erased: list[float] = field(default_factory=list)
     reliability: Reliability | None = None
 
-    def to_dict(self) -> dict[str, float | dict[str, float]]:
-        """Plain values, rounded, for the curve and the model card."""
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, rounded, for the curve and the model card; None where there was nothing to measure."""
         plain = {
             "pixel_recall": self.pixels.recall,
             "pixel_precision": self.pixels.precision,
@@ -72,16 +73,20 @@ class Figures:
             "erasure_worst_percent": 100 * max(self.erased, default=math.nan),
             "calibration_error": self.reliability.expected_error if self.reliability else math.nan,
         }
-        rounded = {name: round(value, 4) for name, value in plain.items()}
-        return {**rounded, "recall_of_kind": {name: round(share.share, 3) for name, share in self.kinds.items()}}
+        kinds = {name: share.share for name, share in sorted(self.kinds.items()) if share.whole}
+        return {**_rounded(plain), "recall_of_kind": _rounded(kinds)}
 
 
-def validation_set(data: Path, cache: Path, count: int) -> list[Sample]:
+def _rounded(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: round(value, 4) if math.isfinite(value) else None for name, value in values.items()}
+
+
+def validation_set(data: Path, cache: Path, count: int, *, seed: int = SEED) -> list[Sample]:
     """`count` damaged windows and half as many clean ones, from footage that is never trained on."""
     footage = open_footage(data, cache, held_out=True)
-    damaged = [draw_sample(footage, SEED, step, RECIPE) for step in range(count)]
+    damaged = [draw_sample(footage, seed, step, RECIPE) for step in range(count)]
     clean = replace(RECIPE, clean=1.0)
-    return damaged + [draw_sample(footage, SEED, step, clean) for step in range(count, count + count // 2)]
+    return damaged + [draw_sample(footage, seed, step, clean) for step in range(count, count + count // 2)]
 
 
 def measure(samples: Iterable[Sample], answer: Answer, threshold: float = 0.5) -> Figures:

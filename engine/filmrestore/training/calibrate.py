@@ -1,0 +1,65 @@
+"""Fits the matte's confidences to what is true on held-out windows: a temperature and a shift for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from ..restorers.frdm.network import FrdmNet
+from .answers import guidance_of
+from .batches import CLASSES
+from .windows import Sample
+
+PIXELS_OF_SAMPLE = 8000
+PULL = 1e-3
+"""Weight of the square of each parameter's distance from leaving the logits as they are."""
+
+
+def fit_calibration(network: FrdmNet, samples: Iterable[Sample]) -> dict[str, dict[str, float]]:
+    """The "calibration" of a model card, as `Calibration.from_card` reads it.
+
+    Args:
+        network: In evaluation mode.
+        samples: Held out, and not the ones that figures are measured on.
+
+    Source: temperature scaling, Guo et al. 2017, with Platt's shift, mixed by kind as the restorer mixes them.
+    """
+    logits, kinds, truth = _pixels(network, samples)
+    scale = torch.ones(len(CLASSES), requires_grad=True)
+    shift = torch.zeros(len(CLASSES), requires_grad=True)
+    optimizer = torch.optim.LBFGS([scale, shift], max_iter=60, line_search_fn="strong_wolfe")
+
+    def cost() -> Tensor:
+        optimizer.zero_grad()
+        fitted = logits * (kinds @ scale) + kinds @ shift
+        loss = functional.binary_cross_entropy_with_logits(fitted, truth)
+        loss = loss + PULL * ((scale - 1).square().sum() + shift.square().sum())
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(cost)  # type: ignore[no-untyped-call]
+    scales, shifts = scale.detach().tolist(), shift.detach().tolist()
+    return {
+        kind: {"temperature": round(1 / max(scales[index], 0.05), 4), "shift": round(shifts[index], 4)}
+        for index, kind in enumerate(CLASSES)
+    }
+
+
+def _pixels(
+    network: FrdmNet, samples: Iterable[Sample]
+) -> tuple[Float[Tensor, n], Float[Tensor, "n k"], Float[Tensor, n]]:
+    """Logit, likelihood of each kind and truth of pixels drawn evenly from all samples."""
+    chosen: list[tuple[Tensor, Tensor, Tensor]] = []
+    generator = torch.Generator().manual_seed(0)
+    for sample in samples:
+        guidance = guidance_of(network, sample)
+        asked = (sample.weight > 0).flatten().nonzero()[:, 0]
+        picked = asked[torch.randint(len(asked), (PIXELS_OF_SAMPLE,), generator=generator)]
+        likely = guidance.class_logits[0].softmax(dim=1).movedim(1, 3).flatten(0, 2)
+        chosen.append((guidance.matte_logits.flatten()[picked], likely[picked], sample.matte.flatten()[picked]))
+    logits, kinds, truth = (torch.cat(parts) for parts in zip(*chosen, strict=True))
+    return logits, kinds, truth

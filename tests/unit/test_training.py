@@ -1,0 +1,295 @@
+"""Training: samples that are always the same, losses that mean what they say, runs that go on where they stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from filmrestore.errors import Cancelled, InputError, UsageError
+from filmrestore.motion import NEXT, PREVIOUS
+from filmrestore.restorers.frdm.weights import load_weights
+from filmrestore.training import Stage, TrainJob, train
+from filmrestore.training.checkpoint import NAME
+from filmrestore.training.export import export
+from filmrestore.training.footage import Footage, open_footage
+from filmrestore.training.job import seconds
+from filmrestore.training.lookalikes import LOOKALIKES
+from filmrestore.training.loop import rate
+from filmrestore.training.losses import matte_loss, motion_of, picture_loss
+from filmrestore.training.validation import classical, measure
+from filmrestore.training.windows import Recipe, draw_sample
+
+RECIPE = Recipe(size=32)
+TINY = {"widths": (8, 8, 16), "denoiser_widths": (8, 8, 16)}
+STAGES = (
+    Stage(name="guidance", share=0.5, sampler=False, recipe=RECIPE),
+    Stage(name="joint", share=0.5, sampler=True, recipe=RECIPE, rate=0.5),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fourteen stills and two clips, one of them held out."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(7)
+    for index in range(14):
+        _write(folder / "train" / "stills" / f"still_{index:02}.png", _picture(rng, 96))
+    for name in ("walk", "chair"):
+        scene = _picture(rng, 120)
+        for index in range(7):
+            _write(
+                folder / "train" / "video" / name / f"{index:03}.png",
+                scene[index : index + 90, 2 * index : 2 * index + 90],
+            )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def footage(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return open_footage(data, tmp_path_factory.mktemp("cache"))
+
+
+def _picture(rng: np.random.Generator, size: int) -> np.ndarray:
+    coarse = rng.uniform(20, 235, (8, 8, 3)).astype(np.float32)
+    return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+
+
+def _write(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture)
+
+
+def _job(data: Path, out: Path, **changes: object) -> TrainJob:
+    job = TrainJob(
+        data=data, out=out, samples=8, network=TINY, stages=STAGES, batch=2, warm_up=2, workers=0, validation=0, seed=5
+    )
+    return replace(job, **changes)
+
+
+def test_a_sample_is_the_same_whenever_it_is_drawn(footage: Footage) -> None:
+    for step in range(4):
+        first, again = draw_sample(footage, 3, step, RECIPE), draw_sample(footage, 3, step, RECIPE)
+        for name in ("scan", "truth", "matte", "weight", "evidence", "overview"):
+            assert torch.equal(getattr(first, name), getattr(again, name)), name
+        assert (first.box, first.full, first.present) == (again.box, again.full, again.present)
+
+
+def test_another_step_or_seed_gives_another_sample(footage: Footage) -> None:
+    scans = [draw_sample(footage, seed, step, RECIPE).scan for seed, step in ((3, 0), (3, 1), (4, 0))]
+    assert not torch.equal(scans[0], scans[1])
+    assert not torch.equal(scans[0], scans[2])
+
+
+def test_scan_and_truth_are_equal_bit_for_bit_outside_the_damage(footage: Footage) -> None:
+    damaged = 0
+    for step in range(16):
+        sample = draw_sample(footage, 11, step, RECIPE)
+        untouched = (sample.matte == 0) & ((sample.weight > 0) | ~torch.tensor(sample.present)[:, None, None, None])
+        faint = (sample.scan != sample.truth).any(dim=1, keepdim=True) & (sample.matte == 0)
+        untouched &= ~(faint & (sample.weight == 0))
+        untouched = untouched.expand_as(sample.scan)
+        assert torch.equal(sample.scan[untouched], sample.truth[untouched])
+        damaged += int(sample.matte.sum())
+    assert damaged > 0
+
+
+def test_a_clean_window_has_nothing_to_find(footage: Footage) -> None:
+    sample = draw_sample(footage, 3, 0, replace(RECIPE, clean=1.0))
+    assert torch.equal(sample.scan, sample.truth)
+    assert float(sample.matte.max()) == 0.0
+    assert not sample.kinds
+
+
+def test_frames_beyond_a_cut_hold_a_copy_and_ask_for_nothing(footage: Footage) -> None:
+    samples = [draw_sample(footage, 21, step, RECIPE) for step in range(40)]
+    cut = [sample for sample in samples if not all(sample.present)]
+    assert cut
+    for sample in cut:
+        real = [index for index, there in enumerate(sample.present) if there]
+        for index in set(range(5)) - set(real):
+            nearest = min(real, key=lambda other, index=index: abs(other - index))
+            assert torch.equal(sample.scan[index], sample.scan[nearest])
+            assert float(sample.weight[index].max()) == 0.0
+
+
+def test_evidence_can_be_held_back_whole_or_by_neighbour(footage: Footage) -> None:
+    without = draw_sample(footage, 3, 1, replace(RECIPE, evidence_off=1.0))
+    assert float(without.evidence.abs().max()) == 0.0
+    single = draw_sample(footage, 3, 1, replace(RECIPE, evidence_off=0.0, neighbour_off=1.0))
+    assert float(single.evidence[:, PREVIOUS].abs().max()) == float(single.evidence[:, NEXT].abs().max()) == 0.0
+
+
+@pytest.mark.parametrize("name", sorted(LOOKALIKES))
+def test_every_lookalike_is_drawn_and_stays_finite(name: str) -> None:
+    changed = 0.0
+    for seed in range(3):
+        frames = np.full((5, 64, 64, 3), 0.2, np.float32)
+        LOOKALIKES[name](np.random.default_rng(seed), frames)
+        assert np.isfinite(frames).all()
+        changed = max(changed, float(np.abs(frames - 0.2).max()))
+    assert changed > 0.01
+
+
+def test_held_out_footage_is_never_trained_on(data: Path, tmp_path: Path) -> None:
+    train_set, held = open_footage(data, tmp_path), open_footage(data, tmp_path, held_out=True)
+    assert not {*train_set.stills, *train_set.clips} & {*held.stills, *held.clips}
+    assert [path.stem for path in held.clips] == ["chair"]
+
+
+def test_a_folder_without_footage_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no training footage"):
+        open_footage(tmp_path, tmp_path)
+
+
+def test_a_false_alarm_costs_more_where_things_move() -> None:
+    matte, weight = torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
+    logits, motion = torch.full((1, 1, 8, 8), -4.0), torch.zeros(1, 1, 8, 8)
+    motion[..., :4] = 1.0
+    moving, still = logits.clone(), logits.clone()
+    moving[..., 1], still[..., 6] = 4.0, 4.0
+    assert matte_loss(moving, matte, weight, motion) > 1.5 * matte_loss(still, matte, weight, motion)
+
+
+def test_a_pixel_that_is_not_asked_for_costs_nothing() -> None:
+    matte, weight, motion = torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
+    weight[..., 2, 2] = 0.0
+    low, high = torch.full((1, 1, 8, 8), -4.0), torch.full((1, 1, 8, 8), -4.0)
+    high[..., 2, 2] = 9.0
+    assert torch.equal(matte_loss(low, matte, weight, motion), matte_loss(high, matte, weight, motion))
+
+
+def test_an_error_inside_the_damage_weighs_twenty_times_one_outside() -> None:
+    truth, matte = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
+    matte[..., 4, 4] = 1.0
+    inside, outside = truth.clone(), truth.clone()
+    inside[..., 4, 4], outside[..., 25, 25] = 1.0, 1.0
+    assert float(picture_loss(inside, truth, matte) / picture_loss(outside, truth, matte)) == pytest.approx(20.0)
+
+
+def test_motion_is_nought_in_a_still_window_and_full_where_it_changes() -> None:
+    truth = torch.full((1, 5, 3, 16, 16), 0.4)
+    assert float(motion_of(truth).max()) == 0.0
+    truth[:, 2, :, :, 8:] = 0.9
+    assert float(motion_of(truth)[0, 2, 0, 8, 15]) == 1.0
+    assert float(motion_of(truth)[0, 0, 0, 8, 15]) == 0.0
+
+
+def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(data: Path, tmp_path: Path) -> None:
+    whole, parts = _job(data, tmp_path / "whole"), _job(data, tmp_path / "parts", checkpoint_s=0.0)
+    train(whole)
+
+    def cut_off(stage: str, done: int, total: int) -> None:
+        if done == 6:
+            raise Cancelled("stopped in the middle of the joint stage")
+
+    with pytest.raises(Cancelled):
+        train(parts, cut_off)
+    assert train(parts).finished
+    left, right = (torch.load(folder / NAME, weights_only=True) for folder in (tmp_path / "whole", tmp_path / "parts"))
+    assert left["updates"] == right["updates"] == 4
+    for key in ("network", "average"):
+        for name, value in left[key].items():
+            assert torch.equal(value, right[key][name]), name
+
+
+def test_the_sampler_is_left_alone_until_its_stage(data: Path, tmp_path: Path) -> None:
+    job = _job(data, tmp_path)
+    with pytest.raises(Cancelled):
+        train(replace(job, checkpoint_s=0.0), _stop_at(6))
+    saved = torch.load(tmp_path / NAME, weights_only=True)
+    trained = {name for name, value in saved["optimizer"]["state"].items() if value}
+    assert saved["updates"] == 2
+    torch.manual_seed(job.seed)
+    from filmrestore.restorers.frdm.network import FrdmNet
+
+    fresh = FrdmNet(**TINY).state_dict()
+    same = {name for name in fresh if torch.equal(fresh[name], saved["network"][name])}
+    assert all(name in same for name in fresh if name.startswith("denoiser."))
+    assert not all(name in same for name in fresh if name.startswith("guidance."))
+    assert trained
+
+
+def _stop_at(samples: int):
+    def stop(stage: str, done: int, total: int) -> None:
+        if done == samples:
+            raise Cancelled("stopped")
+
+    return stop
+
+
+def test_the_budget_stops_a_run_and_leaves_a_checkpoint(data: Path, tmp_path: Path) -> None:
+    outcome = train(_job(data, tmp_path, samples=10**6, budget_s=0.5))
+    assert not outcome.finished
+    assert outcome.samples < 10**6
+    assert outcome.checkpoint.exists()
+
+
+def test_a_save_that_fails_leaves_the_old_checkpoint(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(_job(data, tmp_path, samples=2))
+    before = (tmp_path / NAME).read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", full)
+        with pytest.raises(Exception, match="no space"):
+            train(_job(data, tmp_path, samples=4))
+    assert (tmp_path / NAME).read_bytes() == before
+    assert not list(tmp_path.glob("*.tmp")) and not list(tmp_path.glob(".*.tmp"))
+
+
+def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path) -> None:
+    train(_job(data, tmp_path, samples=2))
+    (tmp_path / NAME).write_bytes((tmp_path / NAME).read_bytes()[:1000])
+    with pytest.raises(InputError, match="cannot go on from"):
+        train(_job(data, tmp_path, samples=4))
+
+
+def test_the_curve_and_the_settings_are_kept(data: Path, tmp_path: Path) -> None:
+    train(_job(data, tmp_path, samples=4, validation=1))
+    assert json.loads((tmp_path / "job.json").read_text())["samples"] == 4
+    lines = [json.loads(line) for line in (tmp_path / "validation.jsonl").read_text().splitlines()]
+    assert lines[0]["method"] == "classical"
+    assert lines[-1]["samples"] == 4
+
+
+def test_exported_weights_load_and_carry_calibration_and_figures(data: Path, tmp_path: Path) -> None:
+    train(_job(data, tmp_path / "run", samples=4))
+    export(tmp_path / "run", tmp_path / "frdm.safetensors", data, tmp_path / "cache", 2)
+    weights = load_weights(tmp_path / "frdm.safetensors")
+    assert set(weights.card["figures"]) == {"classical", "preview", "final"}
+    assert all(entry["temperature"] > 0 for entry in weights.card["calibration"].values())
+
+
+def test_a_perfect_answer_fixes_everything_and_harms_nothing(footage: Footage) -> None:
+    samples = [draw_sample(footage, 5, step, replace(RECIPE, clean=0.0)) for step in range(6)]
+    figures = measure(samples, lambda sample: (sample.matte, sample.truth))
+    assert figures.pixels.recall == figures.pixels.precision == 1.0
+    assert figures.fixed.share == 1.0
+    assert figures.harm.part == 0
+    assert measure(samples, classical).pixels.recall < 1.0
+
+
+def test_the_rate_warms_up_and_falls_to_its_last_value(tmp_path: Path) -> None:
+    job = TrainJob(data=tmp_path, out=tmp_path, samples=2000, batch=2, rate=1e-3, warm_up=100)
+    assert rate(job, 0) == pytest.approx(1e-5, rel=1e-3)
+    assert rate(job, 99) > 0.9e-3
+    assert rate(job, 1000) == pytest.approx(3e-5)
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("90", 90.0), ("90s", 90.0), ("25m", 1500.0), ("1.5h", 5400.0)])
+def test_a_budget_is_read_as_people_write_it(text: str, wanted: float) -> None:
+    assert seconds(text) == wanted
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="write it like"):
+        seconds("soon")
