@@ -164,11 +164,13 @@ class Colour:
         """
         net = self.to_net(codes)
         moved = self._values(decode_net(net + change)) - self._values(decode_net(net))
-        values = codes + moved  # float32, or float64 for 32-bit integers
-        still = (change == 0).all(axis=2, keepdims=True)
-        finite = np.isfinite(codes) if not self._format.is_integer else True
-        kept: Codes = np.where(still | ~np.asarray(finite), codes, self._store(values))
-        return kept
+        with np.errstate(invalid="ignore"):  # a signalling NaN among the codes
+            values = codes + moved  # float32, or float64 for 32-bit integers
+        kept = (change == 0).all(axis=2, keepdims=True)
+        if not self._format.is_integer:
+            kept = kept | ~np.isfinite(codes)
+        result: Codes = np.where(kept, codes, self._store(values))
+        return result
 
     def _values(self, linear: Float32) -> Float32:
         """Codes before rounding and clipping, float32."""
