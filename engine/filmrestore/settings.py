@@ -228,7 +228,7 @@ class GrainSettings(Settings):
         "keep",
         ("keep", "match", "add", "reduce"),
         "Mode",
-        "Keep the grain, match it to a reference plate, add some, or reduce it.",
+        "Keep the grain, match it to a reference plate, add that plate's or a standard stock's, or reduce it.",
         "Grain",
     )
     amount: float = number(
@@ -236,11 +236,13 @@ class GrainSettings(Settings):
         0.0,
         4.0,
         "Amount",
-        "Grain against the measured amount; for reduce, the share taken away.",
+        "Grain against the reference's or the stock's; for reduce, the share taken away.",
         "Grain",
         soft=(0.0, 2.0),
     )
-    size: float = number(1.0, 0.25, 8.0, "Size", "Grain size against the measured one.", "Grain", soft=(0.5, 3.0))
+    size: float = number(
+        1.0, 0.25, 8.0, "Size", "Size of added or matched grain against the reference's.", "Grain", soft=(0.5, 3.0)
+    )
     red: float = number(1.0, 0.0, 4.0, "Red", "Grain of the red layer.", "Layers", soft=(0.0, 2.0))
     green: float = number(1.0, 0.0, 4.0, "Green", "Grain of the green layer.", "Layers", soft=(0.0, 2.0))
     blue: float = number(1.0, 0.0, 4.0, "Blue", "Grain of the blue layer.", "Layers", soft=(0.0, 2.0))
