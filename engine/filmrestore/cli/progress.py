@@ -57,9 +57,13 @@ class Display(ABC):
         self._clock = clock
         self._lock = Lock()
         self._rates: dict[str, Rate] = {}
+        self._last: tuple[str, int, int] | None = None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         with self._lock:
+            if self._last == (stage, done, total):
+                return
+            self._last = stage, done, total
             rate = self._rates.setdefault(stage, Rate(self._clock))
             rate.add(done)
             self.show(stage, done, total, rate)
@@ -176,7 +180,7 @@ def _speed(rate: Rate, done: int, total: int) -> str:
     per_second = rate.per_second()
     if per_second is None:
         return ""
-    speed = f"{per_second:.2f} frames/s" if per_second >= 1 else f"{1 / per_second:.2f} s/frame"
+    speed = f"{per_second:.1f} a second" if per_second >= 1 else f"{1 / per_second:.1f} s each"
     return f"  {speed}" if done >= total else f"  {speed}  {duration((total - done) / per_second)} left"
 
 

@@ -1,0 +1,15 @@
+"""What all tests share: one thread a process, and nothing read from or left in the user's own folders."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+# Before any test imports them: small tensors on many threads take longer, and results differ in the last bit.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ.pop("OCIO", None)
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="filmrestore-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
