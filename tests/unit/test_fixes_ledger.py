@@ -227,6 +227,31 @@ def test_a_merge_that_dies_at_any_write_loses_nothing(tmp_path: Path, monkeypatc
         assert sum(1 for frame in ledger.frames for _ in ledger.recorded(frame)) == 11
 
 
+def test_a_ledger_and_a_writer_that_are_open_while_another_process_merges_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    write(path, [1, 2])
+    writer, never_merged = LedgerWriter(path, header()), Ledger.open(path)
+    merge(path)
+    assert writer.record(2) == never_merged.record(2) is not None
+    merged_once = Ledger.open(path)
+    assert len(list(merged_once.recorded(2))) == 3
+    writer.write(record(-1), fixes_of(-1, 7))
+    writer.write(record(1), fixes_of(1, 5, seed=2))
+    merge(path)
+    for ledger in (never_merged, merged_once):
+        assert len(list(ledger.recorded(1))) == 5
+        assert len(list(ledger.recorded(2))) == 3
+    assert writer.record(2) == Ledger.open(path).record(2)
+    assert writer.record(3) is None
+
+
+def test_pixels_that_are_gone_are_told(tmp_path: Path) -> None:
+    write(tmp_path / "l", [1])
+    next((tmp_path / "l").rglob("*.px")).unlink()
+    with pytest.raises(LedgerError, match="the pixels of frame 1 are not beside it"):
+        list(Ledger.open(tmp_path / "l").recorded(1))
+
+
 def test_other_settings_or_weights_are_refused_and_the_message_names_them(tmp_path: Path) -> None:
     write(tmp_path / "l", [1])
     with pytest.raises(LedgerError, match=r"settings strength 1\.0, this run has 0\.5.*--overwrite"):
