@@ -1,8 +1,11 @@
 """Fixes: what was changed, the ledger that records it, laying it over a scan again, and checking it."""
 
 from .find import find_fixes, persistence
-from .ledger import FramePart, Ledger, LedgerWriter, merge
+from .ledger import Ledger
+from .merge import merge
 from .model import Fix, FrameRecord, Header, Pixels, RecordedFix, codes_checksum, file_checksum, scan_facts
+from .parts import FramePart
+from .writer import LedgerWriter
 
 __all__ = [
     "Fix",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -14,9 +15,13 @@ from ..media.atomic import atomic_bytes
 from .pixel_store import read_chunk, walk_chunks
 
 LINES, PIXELS, INDEX = "ledger.jsonl", "ledger.px", "ledger.index"
+_TRIES = 5
 
 _FRAME = re.compile(rb'"frame"\s*:\s*(-?\d+)')
 _RUN = re.compile(rb'"run"\s*:\s*"([0-9a-f]+)"')
+
+
+Stamp = tuple[int, int]
 
 
 class Index(msgspec.Struct, kw_only=True):
@@ -24,15 +29,14 @@ class Index(msgspec.Struct, kw_only=True):
 
     Attributes:
         run: The run that the lines are of.
-        lines_size, lines_mtime_ns, pixels_size: Of the files that it was made from; others make it void.
+        lines_stamp, pixels_stamp: (size, time) of the files that it was made from; others make it void.
         extents: Per frame, (offset, size) of its runs of lines.
         chunks: Per frame with pixels, the start of its chunk.
     """
 
     run: str
-    lines_size: int
-    lines_mtime_ns: int
-    pixels_size: int
+    lines_stamp: Stamp
+    pixels_stamp: Stamp
     extents: dict[int, list[tuple[int, int]]]
     chunks: dict[int, int]
 
@@ -46,11 +50,14 @@ class Index(msgspec.Struct, kw_only=True):
 
 
 class Merged:
-    """Reads the merged files of a ledger, each file only while it is read; use `open`."""
+    """Reads the merged files of a ledger, each file only while it is read; use `open`.
+
+    Another process may merge meanwhile: the index is loaded anew when the files are no longer those it fits.
+    """
 
     def __init__(self, folder: Path, index: Index) -> None:
         self.path, self.pixels_path = folder / LINES, folder / PIXELS
-        self._index = index
+        self._folder, self._index = folder, index
 
     @classmethod
     def open(cls, folder: Path, run: str) -> Self | None:
@@ -74,11 +81,9 @@ class Merged:
 
     def lines(self, frame: int) -> bytes | None:
         """The lines of a frame; None where there are none."""
-        extents = self._index.extents.get(frame)
-        if extents is None:
-            return None
-        with self.path.open("rb") as file:
-            return b"".join(_read_at(file, offset, size) for offset, size in extents)
+        with self._opened(self.path) as file:
+            extents = self._index.extents.get(frame)
+            return None if extents is None else b"".join(_read_at(file, offset, size) for offset, size in extents)
 
     def chunk(self, frame: int) -> bytes:
         """The frame's chunk of pixels; empty where it has none.
@@ -86,8 +91,23 @@ class Merged:
         Raises:
             LedgerError: the file is damaged.
         """
-        start = self._index.chunks.get(frame)
-        return b"" if start is None else read_chunk(self.pixels_path, start)
+        if not self.pixels_path.exists():
+            return b""
+        with self._opened(self.pixels_path) as file:
+            start = self._index.chunks.get(frame)
+            return b"" if start is None else read_chunk(file, self.pixels_path, start)
+
+    def _opened(self, path: Path) -> BinaryIO:
+        """The file, open, with an index that fits it."""
+        for _ in range(_TRIES):
+            file = path.open("rb")
+            stat = os.fstat(file.fileno())
+            fits = self._index.lines_stamp if path == self.path else self._index.pixels_stamp
+            if fits == (stat.st_size, stat.st_mtime_ns):
+                return file
+            file.close()
+            self._index = _load_index(self._folder) or _rebuild_index(self._folder)
+        raise LedgerError(f"{path} changes while it is read; try again when no merge is running")
 
 
 def save_index(folder: Path, index: Index) -> None:
@@ -95,10 +115,17 @@ def save_index(folder: Path, index: Index) -> None:
     atomic_bytes(folder / INDEX, msgspec.json.encode(index))
 
 
-def stamp(folder: Path) -> tuple[int, int, int]:
-    """(size and time of the lines, size of the pixels): what an index must fit."""
-    lines, pixels = (folder / LINES).stat(), folder / PIXELS
-    return lines.st_size, lines.st_mtime_ns, pixels.stat().st_size if pixels.exists() else 0
+def stamps(folder: Path) -> tuple[Stamp, Stamp]:
+    """Of the lines and of the pixels, as they are on disk; no file is (0, 0)."""
+    return _stamp(folder / LINES), _stamp(folder / PIXELS)
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _load_index(folder: Path) -> Index | None:
@@ -107,13 +134,13 @@ def _load_index(folder: Path) -> Index | None:
         index = msgspec.json.decode((folder / INDEX).read_bytes(), type=Index)
     except (OSError, msgspec.DecodeError):
         return None
-    return index if (index.lines_size, index.lines_mtime_ns, index.pixels_size) == stamp(folder) else None
+    return index if (index.lines_stamp, index.pixels_stamp) == stamps(folder) else None
 
 
 def _rebuild_index(folder: Path) -> Index:
     """Reads the lines through once; they may have been edited, and are looked at by their frame number only."""
-    size, mtime_ns, pixels_size = stamp(folder)
-    index = Index(run="", lines_size=size, lines_mtime_ns=mtime_ns, pixels_size=pixels_size, extents={}, chunks={})
+    lines_stamp, pixels_stamp = stamps(folder)
+    index = Index(run="", lines_stamp=lines_stamp, pixels_stamp=pixels_stamp, extents={}, chunks={})
     offset = 0
     with (folder / LINES).open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -125,7 +152,7 @@ def _rebuild_index(folder: Path) -> Index:
                 if not index.run and (run := _RUN.search(line)):
                     index.run = run[1].decode()
             offset += len(line)
-    if pixels_size:
+    if pixels_stamp[0]:
         index.chunks = {chunk.frame: chunk.start for chunk in walk_chunks(folder / PIXELS)}
     # An archive may be read-only: then the index is made anew each time.
     with contextlib.suppress(OSError, OutputError):

@@ -81,18 +81,22 @@ def walk_chunks(path: Path) -> Iterator[Chunk]:
             start += head.size
 
 
-def read_chunk(path: Path, start: int) -> bytes:
+def read_chunk(file: BinaryIO, path: Path, start: int) -> bytes:
     """The bytes of the chunk that begins at `start`.
+
+    Args:
+        file: The open sidecar.
+        path: Its name, for messages.
+        start: Byte of the file.
 
     Raises:
         LedgerError: no whole chunk begins there.
     """
-    with path.open("rb") as file:
-        total = file.seek(0, 2)
-        file.seek(start)
-        size = _read_head(file, path, start, total).size
-        file.seek(start)
-        return file.read(size)
+    total = file.seek(0, 2)
+    file.seek(start)
+    size = _read_head(file, path, start, total).size
+    file.seek(start)
+    return file.read(size)
 
 
 class ChunkReader:
