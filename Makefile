@@ -35,7 +35,7 @@ format: $(VENV)/installed-test
 	$(BIN)/ruff format .
 
 docs: $(VENV)/installed-test
-	$(BIN)/python tests/unit/test_house.py
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) demo

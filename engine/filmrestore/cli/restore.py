@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import SomeFramesFailed, UsageError
-from ..frame import Box
 from ..settings import RestoreSettings
 from .options import (
     GroupedCommand,
@@ -29,6 +28,7 @@ from .report import write_page
 from .stopping import stop_on_signals
 
 if TYPE_CHECKING:
+    from ..frame import Box
     from ..nodes.estimate import Plan
     from ..nodes.job import RunReport
 
@@ -108,6 +108,8 @@ def box(value: str | None) -> Box | None:
     """
     if value is None:
         return None
+    from ..frame import Box
+
     try:
         x0, y0, x1, y1 = (int(part) for part in value.split(","))
     except ValueError as error:

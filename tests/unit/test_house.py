@@ -1,0 +1,152 @@
+"""What the house promises about itself: quick imports, known names, and docs that are true."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from film import picture, write_image
+from filmrestore.cli import VERBS, run
+from filmrestore.restorers.base import REGISTRY
+
+ROOT = Path(__file__).parents[2]
+DOCS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+BLOCK = re.compile(r"(?P<note><!-- not run: .+? -->\n)?^```(?P<kind>\w*)\n(?P<code>.*?)^```", re.DOTALL | re.MULTILINE)
+HEAVY = {
+    "torch",
+    "numpy",
+    "cv2",
+    "OpenImageIO",
+    "PyOpenColorIO",
+    "av",
+    "scenedetect",
+    "matplotlib",
+    "diffusers",
+    "rich",
+}
+
+PUBLIC = {
+    "filmrestore.analysis": {"Analysis", "LastingScratch", "analyse"},
+    "filmrestore.media": {
+        "ReadAhead",
+        "Shot",
+        "Writer",
+        "atomic_bytes",
+        "atomic_write",
+        "format_span",
+        "open_shot",
+        "open_writer",
+        "parse_span",
+        "probe_format",
+        "read_ahead",
+        "sweep",
+        "write_plane",
+    },
+    "filmrestore.report": {"Limits", "build_report"},
+    "filmrestore.training": {"Outcome", "Stage", "TrainJob", "train"},
+}
+
+
+def test_help_answers_in_half_a_second() -> None:
+    # Of processor time, the interpreter's own start included: what else the machine does is not the program's.
+    code = "from filmrestore.cli import run; import time; run(['--help']); print(time.process_time())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(told.stdout.splitlines()[-1]) < 0.5
+
+
+def test_the_help_of_every_verb_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from filmrestore.cli import VERBS, run\n"
+        "for verb in VERBS: run([verb, '--help'])\n"
+        f"print('loaded:', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    code = "import sys; before = set(sys.modules); import filmrestore; print(sorted(set(sys.modules) - before))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "['filmrestore']"
+
+
+@pytest.mark.parametrize("module", ["settings", "errors"])
+def test_what_hosts_load_needs_the_standard_library_only(module: str) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'engine')!r}); import filmrestore.{module}\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names - {'__main__'}))"
+    )
+    # Without site-packages, as inside a host.
+    told = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["filmrestore"]
+
+
+@pytest.mark.parametrize("module", sorted(PUBLIC))
+def test_public_names_are_those_that_were_agreed(module: str) -> None:
+    assert set(importlib.import_module(module).__all__) == PUBLIC[module]
+
+
+def test_the_page_of_settings_is_not_stale() -> None:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    assert (ROOT / "docs" / "nodes.md").read_text() == generate.page(), "settings have changed: run `make docs`"
+
+
+def test_the_import_layers_in_the_docs_are_those_that_are_enforced() -> None:
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert "\n".join(layers) in (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_the_changelog_knows_the_version_and_every_verb() -> None:
+    from filmrestore import __version__
+
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {__version__}" in changelog
+    assert all(verb in changelog for verb in VERBS)
+
+
+def test_links_between_the_docs_lead_somewhere() -> None:
+    for page in DOCS:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_every_code_block_of_the_docs_runs_or_says_why_not(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
+    monkeypatch.chdir(tmp_path)
+    write_scans(tmp_path / "scans")
+    for block in BLOCK.finditer(page.read_text()):
+        if block["note"]:
+            continue
+        assert block["kind"] in ("sh", "python"), f"{page.name}: a block of {block['kind'] or 'nothing'} with no reason"
+        if block["kind"] == "python":
+            exec(compile(block["code"], page.name, "exec"), {})
+            continue
+        for line in block["code"].replace("\\\n", " ").splitlines():
+            command, *arguments = shlex.split(line, comments=True) or [""]
+            assert command in ("filmrestore", ""), f"{page.name}: {line!r} is run by nobody"
+            if command:
+                assert run(arguments) == 0, f"{page.name}: {line}\n{capsys.readouterr().err}"
+
+
+def write_scans(folder: Path) -> None:
+    """The scans that the docs speak of: 10-bit DPX, reel.1001.dpx to reel.1008.dpx."""
+    folder.mkdir()
+    for number in range(1001, 1009):
+        codes = np.rint(picture(number, 64, 96) * 1023).astype(np.uint16)
+        write_image(
+            folder / f"reel.{number}.dpx", codes << 6 | codes >> 4, bits=10, **{"dpx:Transfer": "Printing density"}
+        )
