@@ -49,6 +49,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "logc": ("ARRI LogC3 (EI800)", "logc3ei800_alexawide", "Input - ARRI - V3 LogC (EI800) - Wide Gamut"),
     "logc3": ("ARRI LogC3 (EI800)", "logc3ei800_alexawide", "Input - ARRI - V3 LogC (EI800) - Wide Gamut"),
     "logc4": ("ARRI LogC4",),
+    "pq": ("Rec.2100-PQ - Display", "rec2100_pq_display"),
+    "hlg": ("Rec.2100-HLG - Display", "rec2100_hlg_display"),
     "slog3": ("S-Log3 S-Gamut3.Cine", "Input - Sony - S-Log3 - S-Gamut3.Cine"),
     "raw": ("Raw", "data", "Utility - Raw", "none"),
 }
@@ -63,6 +65,8 @@ DECLARED: dict[str, str] = {
     "smpte274m": "rec709",
     "bt709": "rec709",
     "iec6196621": "srgb",
+    "smpte2084": "pq",
+    "aribstdb67": "hlg",
 }
 """What files say of themselves (DPX or movie transfer) -> friendly name; see docs/colour.md on printing density."""
 

@@ -198,7 +198,17 @@ def _fitted(blocks: _Blocks) -> GrainModel:
         weights = _area()[_PLATEAU.start :]
         gains.append(weights.sum() / (np.array(power[-1])[_PLATEAU.start :] * weights).sum())
     levels, deviation = _by_level(blocks.mean, fast * np.array(gains))
-    return GrainModel(levels=levels, deviation=deviation, power=tuple(power), correlation=_correlation(blocks))
+    # Rounded beyond what the measurement knows, so that no last bit of a matrix product reaches the grain.
+    return GrainModel(
+        levels=levels,
+        deviation=_rounded(deviation, 6),
+        power=_rounded(power, 4),
+        correlation=_rounded(_correlation(blocks), 4),
+    )
+
+
+def _rounded(table: Iterable[Iterable[float]], digits: int) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(float(value), digits) for value in row) for row in table)
 
 
 def _course(power: Float64, step: NDArray[np.floating]) -> Float64:
@@ -237,7 +247,7 @@ def _by_level(mean: Float64, variance: Float64) -> tuple[tuple[float, ...], tupl
         known = [_LOW_QUARTER * np.sqrt(np.median(variance[step == one, channel])) for one in steps]
         columns.append(_envelope(np.interp(levels, levels[enough], known)))
     rows = tuple(tuple(float(column[index]) for column in columns) for index in range(len(levels)))
-    return tuple(float(level) for level in levels), rows
+    return tuple(round(float(level), 4) for level in levels), rows
 
 
 def _envelope(deviation: Float64) -> Float64:
