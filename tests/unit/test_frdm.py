@@ -20,7 +20,7 @@ from filmrestore.restorers.frdm.fill import fill
 from filmrestore.restorers.frdm.guidance import MIX, Guidance
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet, new_net
 from filmrestore.restorers.frdm.noise import noise
-from filmrestore.restorers.frdm.restorer import FACTS, FrdmRestorer, _origin
+from filmrestore.restorers.frdm.restorer import CORE, FACTS, MARGIN, FrdmRestorer, _origin, _parts
 from filmrestore.restorers.frdm.texture import TextureReconstruction, dft, dft_matrices, inverse_dft
 from filmrestore.restorers.frdm.weights import load_weights, save_weights
 from filmrestore.settings import RestoreSettings
@@ -481,6 +481,16 @@ def test_the_sampler_touches_nothing_outside_its_matte(weights):
     assert bool(outside.any()) and not bool(outside.all())
     assert torch.equal(final.picture[outside], preview.picture[outside])
     assert not torch.equal(final.picture[~outside], preview.picture[~outside])
+
+
+def test_the_sampler_runs_where_the_matte_fires_and_never_on_more_than_the_patch():
+    inside = torch.zeros(256, 256, dtype=torch.bool)
+    assert _parts(inside) == []
+    inside[70, 130] = True
+    around = Box(x0=128 - MARGIN, y0=64 - MARGIN, x1=128 + CORE + MARGIN, y1=64 + CORE + MARGIN)
+    assert _parts(inside) == [(Box(x0=128, y0=64, x1=128 + CORE, y1=64 + CORE), around)]
+    whole = Box(x0=0, y0=0, x1=256, y1=256)
+    assert _parts(torch.ones(256, 256, dtype=torch.bool)) == [(whole, whole)]
 
 
 def test_a_large_defect_calls_the_coarse_picture_and_stays_finite(weights, monkeypatch):

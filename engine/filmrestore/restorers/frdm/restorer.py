@@ -118,7 +118,7 @@ class FrdmRestorer:
         """The base, and inside the matte what the sampler makes of it, block by block."""
         picture = guidance.base[:, index].clone()
         coarse = self._coarse(view, index) if bool(large(inside).any()) else None
-        for core, around in _firing(inside[0, 0]):
+        for core, around in _parts(inside[0, 0]):
             clean = self._walked(view, guidance, index, inside, coarse, around)
             top, left = core.y0 - around.y0, core.x0 - around.x0
             clean = clean[..., top : top + core.height, left : left + core.width]
@@ -156,22 +156,27 @@ class FrdmRestorer:
         return functional.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
 
 
-def _firing(inside: Bool[Tensor, "h w"]) -> Iterator[tuple[Box, Box]]:
-    """Blocks that hold some matte: (core, core with its margin), clipped to the patch."""
+def _parts(inside: Bool[Tensor, "h w"]) -> list[tuple[Box, Box]]:
+    """Boxes that hold some matte: (core, core with its margin), clipped to the patch; all of it where that is less."""
     height, width = inside.shape
+    whole = Box(x0=0, y0=0, x1=width, y1=height)
+    parts = []
     for y in range(0, height, CORE):
         for x in range(0, width, CORE):
             core = Box(x0=x, y0=y, x1=min(x + CORE, width), y1=min(y + CORE, height))
             if bool(inside[core.slices].any()):
-                yield (
-                    core,
-                    Box(
-                        x0=max(0, core.x0 - MARGIN),
-                        y0=max(0, core.y0 - MARGIN),
-                        x1=min(width, core.x1 + MARGIN),
-                        y1=min(height, core.y1 + MARGIN),
-                    ),
-                )
+                parts.append((core, _widened(core, whole)))
+    area = sum(around.width * around.height for _, around in parts)
+    return parts if area < width * height else [(whole, whole)]
+
+
+def _widened(core: Box, limit: Box) -> Box:
+    return Box(
+        x0=max(limit.x0, core.x0 - MARGIN),
+        y0=max(limit.y0, core.y0 - MARGIN),
+        x1=min(limit.x1, core.x1 + MARGIN),
+        y1=min(limit.y1, core.y1 + MARGIN),
+    )
 
 
 def _origin(guidance: Guidance, index: int, picture: Float[Tensor, "1 3 h w"]) -> UInt8[Tensor, "1 1 h w"]:
