@@ -155,6 +155,9 @@ def _prepare(spec: oiio.ImageSpec, frame: Frame, container: str, history: str) -
     """What every written file shares, whether its spec is new or the scan's."""
     if spec.getattribute("DateTime") is None:
         spec.attribute("DateTime", "")  # else today's is added
+    if container == "png":  # filter "sub", light packing: twice as fast as the default, the same size on film
+        spec.attribute("png:filter", 16)
+        spec.attribute("png:compressionLevel", 3)
     if spec.alpha_channel >= 0 and container == "png":
         spec.attribute("oiio:UnassociatedAlpha", 1)  # else OpenImageIO divides by alpha on writing
     if container == "tiff":
