@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from filmrestore.fixes import find_fixes, persistence
-from filmrestore.fixes.classify import cause_of, measure_shape
+from filmrestore.fixes.classify import Stays, cause_of, measure_shape
 from filmrestore.fixes.model import ORIGINS
 from filmrestore.frame import Format
 
@@ -108,7 +108,8 @@ def test_origin_shares_sum_to_one_and_the_largest_names_the_fix() -> None:
 
 
 def test_origin_words_are_those_of_the_restorers() -> None:
-    base = pytest.importorskip("filmrestore.restorers.base")
+    from filmrestore.restorers import base
+
     assert tuple(origin.name.lower() for origin in base.Origin) == ORIGINS
 
 
@@ -131,7 +132,7 @@ def test_a_weak_matte_keeps_a_byte_above_zero() -> None:
 
 
 def shape_of(mask: np.ndarray, *, at: tuple[int, int] = (600, 500), full=(1556, 2048), stays=None):
-    return measure_shape(mask, at, full, stays)
+    return measure_shape(mask, at, full, None if stays is None else Stays(stays))
 
 
 def disc(diameter: int) -> np.ndarray:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filmrestore.errors import LedgerError
+from filmrestore.errors import CorruptFile, LedgerError
 from filmrestore.fixes import Ledger, merge
 from filmrestore.fixes.replay import ApplyJob, apply
 from filmrestore.frame import Box, Format
-from filmrestore.media import open_shot
+from filmrestore.media import open_shot, open_writer
 from filmrestore.report import Limits, build_report
 from filmrestore.report.pictures import Display, crop_around, encode_srgb, paint_matte, roll_off, shrink
 from filmrestore.report.survey import doubt, survey, timeline
@@ -108,6 +108,35 @@ def test_words_of_the_ledger_cannot_become_markup(tmp_path: Path) -> None:
 def test_another_scan_is_refused(dpx: Restored, tmp_path: Path) -> None:
     other = write_dpx_scan(tmp_path / "scan", FRAMES, width=WIDTH + 2)
     with pytest.raises(LedgerError, match="width 64, this scan has 66"):
+        page(Restored(other, dpx.result, dpx.ledger, FRAMES), tmp_path / "1.html")
+
+
+def test_a_result_in_other_codes_is_not_shown_as_the_picture(dpx: Restored, tmp_path: Path) -> None:
+    with open_shot(dpx.result) as shot, open_writer(tmp_path / "t.####.png", like=shot, lossy=True) as writer:
+        for number in FRAMES:
+            writer.write(shot.read(number))
+    other = Restored(dpx.scan, str(tmp_path / "t.####.png"), dpx.ledger, FRAMES)
+    words = "What was written is no picture in the scan&#39;s codes"
+    text = page(other, tmp_path / "1.html")
+    assert words in text
+    assert text.replace(text[text.index('<p class="note">' + words) :].split("</p>")[0] + "</p>\n", "") == page(
+        dpx, tmp_path / "2.html"
+    )
+
+
+def test_cuts_come_from_the_analysis_file_beside_the_ledger(tmp_path: Path) -> None:
+    shot = restore(write_dpx_scan(tmp_path / "scan", FRAMES[:4]), tmp_path / "out", ".dpx")
+    analysis = tmp_path / "out" / "shot.analysis.json"
+    analysis.write_text('{"cuts": [103], "grain": {}}')
+    assert page(shot, tmp_path / "1.html").count('<section class="shot"') == 2
+    analysis.write_text('{"cuts": [10')
+    with pytest.raises(CorruptFile, match=r"shot\.analysis\.json.*run probe again"):
+        page(shot, tmp_path / "2.html")
+
+
+def test_a_scan_of_other_frames_is_refused(dpx: Restored, tmp_path: Path) -> None:
+    other = write_dpx_scan(tmp_path / "scan", (1, 2))
+    with pytest.raises(LedgerError, match="holds no frame of"):
         page(Restored(other, dpx.result, dpx.ledger, FRAMES), tmp_path / "1.html")
 
 

@@ -21,6 +21,19 @@ _DIRT_DIAMETER = 22.0
 _BURN_SHARE = 0.03
 
 
+class Stays:
+    """What of a frame is marked in its neighbours too.
+
+    Attributes:
+        pixels: Shape (h, w): how much of the neighbours' mattes lies at each pixel, 0..1.
+        columns: Shape (w,): share of each column that is marked in more than half of the neighbours.
+    """
+
+    def __init__(self, pixels: NDArray[np.float32]) -> None:
+        self.pixels = pixels
+        self.columns: NDArray[np.float64] = (pixels > 0.5).mean(axis=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """The shape of a mark, lengths in pixels of a 2048 wide scan.
@@ -33,7 +46,7 @@ class Shape:
         covers: Share of the frame's area that it covers.
         at_edge: Whether it touches the frame's edge, or nearly (half a percent).
         stays: Share of its pixels that are marked in the neighbour frames too, 0..1.
-        column_stays: Share of the frame's height that is marked in the neighbour frames in its columns, 0..1.
+        column_stays: Share of the frame's height that is marked in the neighbour frames in one of its columns, 0..1.
     """
 
     diameter: float
@@ -55,7 +68,7 @@ def measure_shape(
     mask: NDArray[np.bool_],
     corner: tuple[int, int],
     full: tuple[int, int],
-    persistence: NDArray[np.float32] | None = None,
+    stays: Stays | None = None,
 ) -> Shape:
     """The shape of a mark.
 
@@ -63,18 +76,18 @@ def measure_shape(
         mask: Shape (h, w): the mark within its box.
         corner: (x0, y0) of the box.
         full: (height, width) of the frame.
-        persistence: Shape of the frame: how much of the neighbours' mattes lies at each pixel, 0..1.
+        stays: What of it lasts through the neighbour frames.
     """
     (x0, y0), (height, width) = corner, full
     rows, columns = np.nonzero(mask)
     area, scale = len(rows), REFERENCE_WIDTH / width
     across = _width_of(mask)
     margin = 0.005 * max(full)
-    stays = column_stays = 0.0
-    if persistence is not None:
-        stays = float(persistence[rows + y0, columns + x0].mean())
-        strip = persistence[:, x0 : x0 + mask.shape[1]]
-        column_stays = float((strip > 0.5).any(axis=1).mean()) if mask.shape[1] * scale < 64 else 0.0
+    at_place = in_columns = 0.0
+    if stays is not None:
+        at_place = float(stays.pixels[rows + y0, columns + x0].mean())
+        is_narrow = mask.shape[1] * scale < 64
+        in_columns = float(stays.columns[x0 : x0 + mask.shape[1]].max()) if is_narrow else 0.0
     return Shape(
         diameter=2 * math.sqrt(area / math.pi) * scale,
         length=max(area / across, *mask.shape) * scale,
@@ -83,8 +96,8 @@ def measure_shape(
         across=mask.shape[1] / width,
         covers=area / (height * width),
         at_edge=min(x0, y0, width - x0 - mask.shape[1], height - y0 - mask.shape[0]) < margin,
-        stays=stays,
-        column_stays=column_stays,
+        stays=at_place,
+        column_stays=in_columns,
     )
 
 
@@ -136,7 +149,9 @@ def polarity_of(before: NDArray[np.float64], after: NDArray[np.float64], areas: 
 
 def _width_of(mask: NDArray[np.bool_]) -> float:
     """Its width however it bends, pixels: the mean depth of its spine at twice the size, where even widths have one."""
-    doubled = np.pad(np.repeat(np.repeat(mask.astype(np.uint8), 2, axis=0), 2, axis=1), 1)
+    height, width = mask.shape
+    doubled = np.zeros((2 * height + 2, 2 * width + 2), np.uint8)
+    doubled[1:-1, 1:-1] = np.repeat(np.repeat(mask, 2, axis=0), 2, axis=1)
     depth = cv2.distanceTransform(doubled, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     spine = (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8))) & (depth > 0)
     return max(1.0, float(depth[spine].mean()))

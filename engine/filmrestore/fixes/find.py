@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..frame import Codes, Format
-from .classify import cause_of, measure_shape, polarity_of
+from .classify import Stays, cause_of, measure_shape, polarity_of
 from .model import ORIGINS, Cause, Fix, OriginName, Pixels, Polarity, RecordedFix, bit_pattern, fix_id
 
 _STAY_RADIUS = 3
@@ -56,7 +56,7 @@ def find_fixes(
     """
     assert scan.shape == new.shape and scan.dtype == new.dtype
     assert scan.shape[:2] == matte.shape == origin.shape == confidence.shape
-    changed = np.any(bit_pattern(scan) != bit_pattern(new), axis=2)
+    changed = _changed(scan, new)
     rows, columns = np.nonzero(changed)
     if not len(rows):
         return []
@@ -66,6 +66,7 @@ def find_fixes(
     mattes, trust = _as_bytes(matte[rows, columns]), confidence[rows, columns]
     marks = _connected(changed, rows, columns)
     change, polarities = _changes(before, after, marks, format.white)
+    stays = Stays(persistence) if persistence is not None else None
     found: list[RecordedFix] = []
     for mark, mean_change, polarity in zip(marks, change, polarities, strict=True):
         (x0, y0, x1, y1), own = mark
@@ -79,7 +80,7 @@ def find_fixes(
             box=mark.box,
             area=len(own),
             cause=_given_cause(given, rows[own], columns[own])
-            or cause_of(measure_shape(mask, (x0, y0), changed.shape, persistence), polarity),
+            or cause_of(measure_shape(mask, (x0, y0), changed.shape, stays), polarity),
             polarity=polarity,
             origin=_main_origin(shares),
             shares=shares,
@@ -107,6 +108,16 @@ def persistence(mattes: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     for matte in mattes:
         total += cv2.dilate((matte > 0.5).astype(np.float32), kernel)
     return total / np.float32(len(mattes))
+
+
+def _changed(scan: Codes, new: Codes) -> NDArray[np.bool_]:
+    """Shape (h, w): where any bit of any channel differs."""
+    height, width, channels = scan.shape
+    differs = bit_pattern(scan).reshape(height, -1) != bit_pattern(new).reshape(height, -1)
+    changed = np.zeros((height, width), np.bool_)
+    rows = np.flatnonzero(differs.any(axis=1))  # most rows of most frames have nothing to look at
+    changed[rows] = differs[rows].reshape(-1, width, channels).any(axis=2)
+    return changed
 
 
 def _connected(changed: NDArray[np.bool_], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> list[_Mark]:

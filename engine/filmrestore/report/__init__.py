@@ -1,5 +1,6 @@
 """The page on which a person checks a restored shot: one HTML file, no network."""
 
-from .build import Limits, build_report
+from .build import build_report
+from .gallery import Limits
 
 __all__ = ["Limits", "build_report"]
