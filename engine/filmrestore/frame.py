@@ -70,10 +70,13 @@ class Format:
 
     @property
     def picture(self) -> tuple[int, ...]:
-        """Indices of the channels that are restored: R, G, B if there, else the one luminance channel."""
+        """Indices of the channels that are restored: R, G, B, of the first layer that has them, else one luminance."""
         names = {name.upper(): index for index, name in enumerate(self.channels)}
-        if {"R", "G", "B"} <= names.keys():
-            return names["R"], names["G"], names["B"]
+        layers = dict.fromkeys(["", *(name.rpartition(".")[0] + "." for name in names if "." in name)])
+        for layer in layers:
+            red, green, blue = (names.get(f"{layer}{colour}") for colour in "RGB")
+            if red is not None and green is not None and blue is not None:
+                return red, green, blue
         for name in ("Y", "L", "R", "I"):
             if name in names:
                 return (names[name],)

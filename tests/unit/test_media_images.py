@@ -162,6 +162,33 @@ def test_integer_ids_beside_colour_are_refused_not_rounded(tmp_path: Path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_the_picture_of_a_layered_exr_is_its_first_layer_with_colour(tmp_path: Path):
+    names = ("Z", "left.B", "left.G", "left.R", "right.B", "right.G", "right.R")
+    codes = random_codes((6, 5, 7), "float16")
+    frame = open_shot(write_image(tmp_path / "scan.exr", codes, names)).read(1)
+    picked = [frame.format.channels[index] for index in frame.format.picture]
+    assert picked == ["left.R", "left.G", "left.B"]
+    again = open_shot(copied(tmp_path / "scan.exr", tmp_path / "out")).read(1)
+    assert again.format.channels == frame.format.channels
+    assert np.array_equal(bits_of(again.codes), bits_of(frame.codes))
+
+
+def test_a_lossy_frame_among_lossless_ones_is_told(tmp_path: Path):
+    codes = np.ones((8, 8, 3), np.float16)
+    write_image(tmp_path / "scan.0001.exr", codes)
+    write_image(tmp_path / "scan.0002.exr", codes, compression="dwaa")
+    with pytest.raises(MixedFormats, match=r"scan\.0002\.exr: lossless False, not True"):
+        open_shot(tmp_path).read(2)
+
+
+def test_jpeg_inside_tiff_is_lossy(tmp_path: Path):
+    path = tmp_path / "scan.tif"
+    pytest.importorskip("PIL.Image").fromarray(random_codes((16, 16, 3), "uint8")).save(path, compression="jpeg")
+    assert not open_shot(path).format.lossless
+    with pytest.raises(UsageError, match="--lossy"):
+        copied(path, tmp_path / "out")
+
+
 def test_png_side_chunks_pass_byte_for_byte(tmp_path: Path):
     path = write_image(tmp_path / "scan.png", random_codes((8, 8, 3), "uint8"))
     content = path.read_bytes()

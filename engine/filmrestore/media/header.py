@@ -59,11 +59,11 @@ def check_same(header: Header, first: Format, first_path: Path) -> None:
     if header.format == first:
         return
     pairs = [(entry.name, getattr(first, entry.name), getattr(header.format, entry.name)) for entry in fields(Format)]
-    # what a header says of colour or compression may change from reel to reel; the pixels still fit together
+    # what a header says of its colourspace may change from reel to reel: the pixels still fit together
     differing = [
         f"{name} {_words(there)}, not {_words(here)}"
         for name, here, there in pairs
-        if here != there and name in {"width", "height", "channels", "dtype", "bits", "container"}
+        if here != there and name in {"width", "height", "channels", "dtype", "bits", "container", "lossless"}
     ]
     if differing:
         raise MixedFormats(

@@ -210,10 +210,12 @@ def _dtype(spec: oiio.ImageSpec, channel: int) -> str:
 
 
 def _picture_index(names: tuple[str, ...]) -> int:
-    for wanted in ("R", "Y", "L", "I"):
-        for index, name in enumerate(names):
-            if name.upper() == wanted:
-                return index
+    plain = [name.upper() for name in names]
+    layered = [name.rsplit(".")[-1] for name in plain]  # "beauty.R"
+    for candidates in (plain, layered):
+        for wanted in ("R", "Y", "L", "I"):
+            if wanted in candidates:
+                return candidates.index(wanted)
     return 0
 
 
