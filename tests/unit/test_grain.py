@@ -243,6 +243,18 @@ def test_a_soft_mask_weights_the_grain(ramp: Pixels, scans: list[Pixels], mask: 
     np.testing.assert_allclose(half[mask], 0.5 * whole[mask], atol=1e-6)
 
 
+def test_a_fill_larger_than_a_region_gets_even_grain() -> None:
+    plate = np.full((40, 1200, 3), 0.45, np.float32)
+    plate += synthesise(made_up(), plate, 2, 1)
+    mask = np.zeros((40, 1200), bool)
+    mask[8:32] = True
+    net = np.where(mask[..., None], np.float32(0.45), plate)
+    made = regrain(net, mask, made_up(), 3, 1)
+    assert (made != net)[mask].any(axis=1).all()
+    cut, elsewhere = (made[8:32, columns].std() for columns in (slice(990, 1058), slice(300, 700)))
+    assert cut == pytest.approx(elsewhere, rel=0.15)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (7, 3), (33, 40)])
 def test_the_smallest_frames_and_wholly_generated_ones_get_grain(shape: tuple[int, int]) -> None:
     net = np.full((*shape, 3), 0.45, np.float32)

@@ -15,6 +15,7 @@ from .separation import spline
 from .synthesis import synthesise
 
 _COARSE = 8  # edge of the squares in which the mask is gathered into regions
+_LARGEST = 128  # edge of a region, in those squares
 _RING = 12  # width of the surroundings, pixels
 _GAP = 2  # between a region and its ring: the reach of the high pass
 _REACH = _RING + _GAP + 2
@@ -136,24 +137,34 @@ def _usual(regions: list[tuple[Float32, Float32]]) -> Float32:
 
 
 def _regions(taken: NDArray[np.bool_]) -> list[_Region]:
-    """Parts of the mask that lie within one or two coarse squares of each other."""
+    """Parts of the mask within one or two coarse squares of each other; large ones are cut, to bound memory."""
     height, width = taken.shape
     rows, columns = -(-height // _COARSE), -(-width // _COARSE)
     padded = np.zeros((rows * _COARSE, columns * _COARSE), bool)
     padded[:height, :width] = taken
-    squares = padded.reshape(rows, _COARSE, columns, _COARSE).any(axis=(1, 3))
+    squares = np.asarray(padded.reshape(rows, _COARSE, columns, _COARSE).any(axis=(1, 3)))
+    found = []
+    for top in range(0, rows, _LARGEST):
+        for left in range(0, columns, _LARGEST):
+            found += _connected(squares[top : top + _LARGEST, left : left + _LARGEST], left, top, taken)
+    return found
+
+
+def _connected(squares: NDArray[np.bool_], left: int, top: int, taken: NDArray[np.bool_]) -> list[_Region]:
+    """Regions of one window of the coarse mask, whose first square is (left, top)."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(squares.astype(np.uint8), connectivity=8)
+    height, width = taken.shape
     found = []
     for label in range(1, count):
-        x, y, w, h = (int(value) * _COARSE for value in stats[label, :4])
+        x, y, w, h = (int(value) for value in stats[label, :4])
+        x0, y0 = (left + x) * _COARSE, (top + y) * _COARSE
+        x1, y1 = min(x0 + w * _COARSE, width), min(y0 + h * _COARSE, height)
         box = Box(
-            x0=max(x - _REACH, 0),
-            y0=max(y - _REACH, 0),
-            x1=min(x + w + _REACH, width),
-            y1=min(y + h + _REACH, height),
+            x0=max(x0 - _REACH, 0), y0=max(y0 - _REACH, 0), x1=min(x1 + _REACH, width), y1=min(y1 + _REACH, height)
         )
-        ys, xs = np.arange(box.y0, box.y1) // _COARSE, np.arange(box.x0, box.x1) // _COARSE
-        own = labels[np.ix_(ys, xs)] == label
+        own = np.zeros((box.height, box.width), bool)
+        mine = (labels[y : y + h, x : x + w] == label).repeat(_COARSE, axis=0).repeat(_COARSE, axis=1)
+        own[y0 - box.y0 : y1 - box.y0, x0 - box.x0 : x1 - box.x0] = mine[: y1 - y0, : x1 - x0]
         found.append(_Region(box, own & taken[box.slices]))
     return found
 
