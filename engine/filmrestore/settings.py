@@ -459,7 +459,7 @@ class DegradeSettings(Settings):
         soft=(0.0, 50.0),
     )
     stock: str = choice(
-        "colour", ("colour", "monochrome"), "Stock", "Monochrome film has one layer: no tints, one grain.", "Film"
+        "colour", ("colour", "monochrome"), "Stock", "Monochrome film has one layer: grey picture, one grain, no tints.", "Film"
     )
     base_light: float = number(
         1.0,

@@ -84,8 +84,7 @@ def hair(canvas: Canvas, gate: Gate, number: int) -> None:
         length = min(LONGEST, middle * math.exp(spread * draw.standard_normal())) * scale
         width = float(draw.uniform(1.3, 2.6)) * scale
         group = "hair" if is_long else "hair-short"
-        if gate.shapes is not None and gate.from_folder(draw, group):
-            shape = gate.shapes.pick(group, draw)
+        if shape := gate.folder_shape(draw, group):
             alpha, top, left = stamp(shape, length * width, x, y, turn=draw.uniform(0.0, 2 * math.pi))
         else:
             turn = draw.uniform(0.0, 2 * math.pi)
@@ -103,8 +102,7 @@ def lint(canvas: Canvas, gate: Gate, number: int) -> None:
         x, y = gate.point(draw, 20.0 * gate.scale)
         x, y = x + gate.shift[0], y + gate.shift[1]
         length = min(LONGEST, 45.0 * math.exp(0.5 * draw.standard_normal())) * scale
-        if gate.shapes is not None and gate.from_folder(draw, "lint"):
-            shape = gate.shapes.pick("lint", draw)
+        if shape := gate.folder_shape(draw, "lint"):
             alpha, top, left = stamp(shape, length * 4.0 * scale, x, y, turn=draw.uniform(0.0, 2 * math.pi))
         else:
             alpha, top, left = stroke(_tuft(draw, x, y, length, scale))

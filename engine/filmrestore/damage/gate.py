@@ -8,7 +8,7 @@ import numpy as np
 
 from ..settings import DegradeSettings
 from .canvas import Ink, Layers, dark, light
-from .shapes import MaskFolder
+from .shapes import MaskFolder, Shape
 
 WIDTH_2K = 2048.0  # all sizes and counts are given for a frame of this width
 ASPECT = 0.75
@@ -79,7 +79,9 @@ class Gate:
             return mean, mean, mean
         return layers
 
-    def from_folder(self, draw: np.random.Generator, group: str) -> bool:
-        """Whether this mark is drawn from a subfolder of the given folder."""
-        chosen = draw.random() < self.settings.folder_share
-        return chosen and self.shapes is not None and self.shapes.has(group)
+    def folder_shape(self, draw: np.random.Generator, group: str) -> Shape | None:
+        """A shape from a subfolder of the given folder, in the share that the setting says, else None."""
+        is_chosen = draw.random() < self.settings.folder_share
+        if self.shapes is None or not is_chosen or not self.shapes.has(group):
+            return None
+        return self.shapes.pick(group, draw)

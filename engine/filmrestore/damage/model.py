@@ -121,7 +121,8 @@ class Damage:
             number: Frame.
         """
         gate, settings = self.gate, self.settings
-        light = stock.optics(linear, settings, number, gate.scale)
+        light = stock.one_layer(linear) if settings.stock == "monochrome" else linear
+        light = stock.optics(light, settings, number, gate.scale)
         light = stability.shifted(light, self._shift(number))
         light = stability.flicker(light, settings, number)
         light = stock.grain(light, settings, number, gate.scale)
@@ -155,6 +156,8 @@ class Damage:
         sigma = self.settings.scanner_blur * self.gate.scale
         scan = stock.soften(canvas.scan, sigma, in_place=True)
         truth = stock.soften(truth, sigma)
+        if self.settings.stock == "monochrome":  # arithmetic may part the channels by a last bit
+            scan, truth = stock.one_layer(scan), stock.one_layer(truth)
         masks = {}
         touched = np.zeros(canvas.shape, np.float32)
         for kind in KINDS:

@@ -34,8 +34,7 @@ def blotch(canvas: Canvas, gate: Gate, number: int) -> None:
     for _ in range(draw.poisson(gate.expected(gate.settings.blotches, margin))):
         x, y = gate.point(draw, margin)
         diameter = math.exp(draw.uniform(*np.log(BLOTCH_DIAMETER))) * gate.scale * gate.settings.blotch_size
-        shape = gate.shapes.pick("smut", draw) if gate.shapes and gate.from_folder(draw, "smut") else None
-        shape = shape or own_shape("blotch", int(draw.integers(24)))
+        shape = gate.folder_shape(draw, "smut") or own_shape("blotch", int(draw.integers(24)))
         alpha, top, left = stamp(
             shape,
             0.6 * diameter**2,
@@ -78,7 +77,7 @@ def _specks(
 
 
 def _speck_shape(gate: Gate, draw: np.random.Generator, kind: str) -> Shape:
-    if gate.shapes is not None and gate.from_folder(draw, "dots"):
-        return gate.shapes.pick("dots", draw)
+    if found := gate.folder_shape(draw, "dots"):
+        return found
     family = "dust" if draw.random() < 0.3 else kind  # a part of the dirt is single chips
     return own_shape(family, int(draw.integers(BANK)))

@@ -67,7 +67,10 @@ def shifted(light: Light, shift: tuple[float, float]) -> Light:
         return light
     matrix = np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
     size = (light.shape[1], light.shape[0])
-    return np.asarray(cv2.warpAffine(light, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101))
+    # OpenCV takes for ever to mirror a picture that is smaller than its shift.
+    is_small = min(size) < 2.0 * max(map(abs, shift)) + 8.0
+    border = cv2.BORDER_REPLICATE if is_small else cv2.BORDER_REFLECT_101
+    return np.asarray(cv2.warpAffine(light, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border))
 
 
 def source_frame(settings: DegradeSettings, number: int) -> int:

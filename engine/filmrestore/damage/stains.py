@@ -38,10 +38,8 @@ def _lay_stain(
 ) -> None:
     steady = generator(event.key, "form")
     draw = generator(event.key, "form", event.age)  # another cut through the same growth in each frame
-    if gate.shapes is not None and family == "blotch" and gate.from_folder(steady, "stain"):
-        shape = gate.shapes.pick("stain", steady)
-    else:
-        shape = own_shape(family, int(steady.integers(12)))
+    shape = gate.folder_shape(steady, "stain") if family == "blotch" else None
+    shape = shape or own_shape(family, int(steady.integers(12)))
     swell = math.sin(math.pi * (event.age + 0.5) / event.life) ** 0.5
     alpha, top, left = stamp(
         shape,

@@ -100,19 +100,24 @@ def fade(light: Light, settings: DegradeSettings) -> Light:
     lost = (settings.fade_cyan, settings.fade_magenta, settings.fade_yellow)
     if settings.stock == "monochrome":
         lost = (sum(lost) / 3.0,) * 3
-    gain = np.ones(3, np.float32)
     if any(lost):
-        power = np.array([1.0 - share for share in lost], np.float32)
-        lowest = np.minimum(light, 0.0) if float(light.min()) < 0.0 else None
-        light = np.maximum(light, 0.0)
-        light += np.float32(DARKEST)
-        np.power(light, power, out=light)
-        if lowest is not None:  # below 0 the curve goes on straight
-            light += lowest * (power * np.float32(DARKEST) ** (power - np.float32(1.0)))
-        gain /= np.float32(1.0 + DARKEST) ** power
+        clear = np.maximum(light, 0.0)
+        clear += np.float32(DARKEST)
+        clear /= np.float32(1.0 + DARKEST)
+        light = light - clear
+        light += np.power(clear, np.array([1.0 - share for share in lost], np.float32), out=clear)
     if settings.stained_base:
         density = settings.stained_base * np.array([0.15, 0.45, 1.0], np.float32)
         if settings.stock == "monochrome":
             density[:] = density.mean()
-        gain *= np.float32(10.0) ** -density
-    return light if (gain == 1.0).all() else np.asarray(light * gain, np.float32)
+        light = light * np.float32(10.0) ** -density
+    return light
+
+
+def one_layer(light: Light) -> Light:
+    """The picture on monochrome film: three equal channels; a grey picture keeps its bits."""
+    red, green, blue = light[:, :, 0], light[:, :, 1], light[:, :, 2]
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return light
+    grey = green + np.float32(0.3) * (red - green) + np.float32(0.11) * (blue - green)
+    return np.repeat(grey[:, :, None], 3, axis=2)
