@@ -20,7 +20,7 @@ demo: $(VENV)/installed-demo
 install: $(VENV)/installed-demo
 
 test: $(VENV)/installed-test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
@@ -41,7 +41,8 @@ clean:
 	rm -rf $(VENV) demo
 
 $(VENV)/installed-demo $(VENV)/installed-test: $(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
+	@echo "installing into $(VENV): a few minutes, about 1.6 GB"
+	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 
 $(VENV)/pyvenv.cfg:
