@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from ..errors import CorruptFile, InputError, UsageError
@@ -40,11 +43,12 @@ def is_media(name: str) -> bool:
     return extension in STILLS or extension in MOVIES
 
 
-def check_file(path: Path) -> int:
-    """Make sure that `path` is a file that can be read and holds something.
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[BufferedReader, int]]:
+    """Open `path` for reading.
 
     Returns:
-        Its size in bytes.
+        The file, and its size in bytes.
 
     Raises:
         InputError: it is not there, or may not be read.
@@ -53,11 +57,24 @@ def check_file(path: Path) -> int:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise corrupt(path, "the file is empty (0 bytes)")
+            yield file, size
     except OSError as failure:
         raise input_error(path, failure) from failure
-    if size == 0:
-        raise CorruptFile(f"{path}: the file is empty (0 bytes); copy it again from the scan, or leave out this frame")
-    return size
+
+
+def check_file(path: Path) -> int:
+    """Make sure that `path` is a file that can be read and holds something.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        InputError, CorruptFile: as `opened`.
+    """
+    with opened(path) as (_, size):
+        return size
 
 
 def input_error(path: Path, failure: OSError) -> InputError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..frame import Box, Codes, Frame
-from .containers import check_file, corrupt, input_error
+from .containers import corrupt, opened
 from .dpx_header import HEADER_SIZE, Layout, new_header, parse_header
 from .dpx_pack import pack, unpack
 from .header import Header
@@ -24,7 +25,8 @@ def read_dpx_header(path: Path) -> Header:
         InputError: missing, or a variant that is not read here.
         CorruptFile: damaged or cut short.
     """
-    return _open(path)[0]
+    with opened(path) as (file, size):
+        return parse_header(path, file.read(HEADER_SIZE), size)[0]
 
 
 def read_dpx(path: Path, check: Callable[[Header], None], box: Box | None = None) -> tuple[Header, Codes]:
@@ -42,11 +44,12 @@ def read_dpx(path: Path, check: Callable[[Header], None], box: Box | None = None
         InputError: missing, or a variant that is not read here.
         CorruptFile: damaged or cut short.
     """
-    header, layout = _open(path)
-    check(header)
-    box = box or header.whole
-    channels = len(header.format.channels)
-    codes = unpack(_read_rows(path, layout, box.y0, box.y1), layout, channels)
+    with opened(path) as (file, size):
+        header, layout = parse_header(path, file.read(HEADER_SIZE), size)
+        check(header)
+        box = box or header.whole
+        data = _read_rows(path, file, layout, box.y0, box.y1)
+    codes = unpack(data, layout, len(header.format.channels))
     return header, codes[:, box.x0 : box.x1] if box.width < header.format.width else codes
 
 
@@ -60,16 +63,16 @@ def patch_dpx(source: Path, codes: Codes) -> bytearray:
     Raises:
         InputError, CorruptFile: the source can no longer be read, or has another shape.
     """
-    header, layout = _open(source)
+    with opened(source) as (file, size):
+        content = bytearray(size)
+        if file.readinto(content) < size:
+            raise corrupt(source, "cut short while it was read")
+    header, layout = parse_header(source, bytes(content[:HEADER_SIZE]), size)
     form = header.format
     if codes.shape != (form.height, form.width, len(form.channels)) or codes.dtype != form.dtype:
         raise InputError(f"{source}: the scan is no longer the file that was read; restore this frame again")
     if form.is_integer and form.bits < 16 and form.bits > 8 and int(codes.max()) >> form.bits:
         raise InputError(f"{source}: code {int(codes.max())} does not fit into {form.bits} bits")
-    try:
-        content = bytearray(source.read_bytes())
-    except OSError as failure:
-        raise input_error(source, failure) from failure
     _fill(content, layout, codes)
     return content
 
@@ -89,24 +92,11 @@ def new_dpx(frame: Frame, rate: Fraction | None) -> bytearray:
     return content
 
 
-def _open(path: Path) -> tuple[Header, Layout]:
-    size = check_file(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEADER_SIZE)
-    except OSError as failure:
-        raise input_error(path, failure) from failure
-    return parse_header(path, head, size)
-
-
-def _read_rows(path: Path, layout: Layout, first: int, end: int) -> NDArray[np.uint8]:
+def _read_rows(path: Path, file: BufferedReader, layout: Layout, first: int, end: int) -> NDArray[np.uint8]:
     """Rows `first` to `end` as stored, shape (rows, row_bytes)."""
     count = (end - first - 1) * layout.stride + layout.row_bytes
-    try:
-        with path.open("rb") as file:
-            data = np.fromfile(file, np.uint8, count, offset=layout.offset + first * layout.stride)
-    except OSError as failure:
-        raise input_error(path, failure) from failure
+    file.seek(layout.offset + first * layout.stride)
+    data = np.fromfile(file, np.uint8, count)
     if len(data) < count:
         raise corrupt(path, f"cut short while it was read: {len(data)} of {count} bytes")
     return _as_rows(data, layout, end - first)

@@ -163,15 +163,16 @@ def open_writer(
         OutputError: the folder cannot be written.
     """
     target = Path(path)
+    is_folder = target.is_dir() or not target.suffix or str(path).endswith(os.sep)
     sink: Sink
-    if target.suffix and not target.is_dir() and container_of(target) == "movie":
+    if not is_folder and container_of(target) == "movie":
         from .movies_write import MovieSink
 
         _check_not_scan(target, like)
         _check_writable(target.parent)
         sink = MovieSink(target, like, codec=codec, lossy=lossy, sync=sync)
     else:
-        pattern = _output_pattern(target, like)
+        pattern = like.pattern_in(target) if is_folder else _output_pattern(target, like)
         _check_not_scan(pattern.path_of(like.frames[0]), like)
         container = container_of(pattern.path_of(like.frames[0]))
         form = output_format(like.format, container, path, lossy=lossy)
@@ -234,14 +235,12 @@ class _StillSink:
 
 
 def _output_pattern(target: Path, like: Shot) -> Pattern:
-    found = None if target.is_dir() else parse_pattern(target)
+    found = parse_pattern(target)
     if found is not None:
         return found
-    if target.suffix and not target.is_dir():
-        if len(like.frames) > 1:
-            raise UsageError(f"{target}: one file for {len(like.frames)} frames; write a pattern such as shot.####.dpx")
-        return Pattern(folder=target.parent, prefix=target.stem, suffix=target.suffix, padding=0, single=like.frames[0])
-    return like.pattern_in(target)
+    if len(like.frames) > 1:
+        raise UsageError(f"{target}: one file for {len(like.frames)} frames; write a pattern such as shot.####.dpx")
+    return Pattern(folder=target.parent, prefix=target.stem, suffix=target.suffix, padding=0, single=like.frames[0])
 
 
 def _check_not_scan(target: Path, like: Shot) -> None:
