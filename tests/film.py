@@ -54,11 +54,9 @@ def write_shot(
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(first, first + count):
         frame = picture(number, height, width)
-        if dtype.startswith("uint"):
-            codes = np.round(frame * np.iinfo(dtype).max).astype(dtype)
-        else:
-            codes = frame.astype(dtype)
-        write_image(folder / f"shot.{number:04d}.{extension}", codes)
+        white = np.iinfo(dtype).max if dtype.startswith("uint") else 1
+        codes = np.round(frame * white) if dtype.startswith("uint") else frame
+        write_image(folder / f"shot.{number:04d}.{extension}", codes.astype(dtype))
     return str(folder / f"shot.####.{extension}")
 
 

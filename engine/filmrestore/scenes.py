@@ -40,11 +40,21 @@ def thumbnail(picture: Codes, colour: Colour | None, *, white: float = 1.0) -> F
     """
     height, width = picture.shape[:2]
     size = _fitted(width, height, THUMBNAIL)
-    source = picture if picture.dtype in (np.uint8, np.uint16) else np.nan_to_num(picture.astype(np.float32), posinf=0.0, neginf=0.0)
-    small = cv2.resize(source, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1).astype(np.float32)
+    small = (
+        cv2.resize(averageable(picture), size, interpolation=cv2.INTER_AREA)
+        .reshape(size[1], size[0], -1)
+        .astype(np.float32)
+    )
     if colour is not None:
         return np.nan_to_num(colour.to_net(small))
     return np.repeat(small / np.float32(white), 3 // small.shape[2], axis=2)
+
+
+def averageable(picture: Codes) -> Codes:
+    """The codes as OpenCV can average them: small integers as they are, all else float32, 0 where not finite."""
+    if picture.dtype in (np.uint8, np.uint16):
+        return picture
+    return np.nan_to_num(picture.astype(np.float32), posinf=0.0, neginf=0.0)
 
 
 class CutFinder:

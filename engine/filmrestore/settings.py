@@ -124,7 +124,8 @@ def _check(name: str, value: Any, annotation: Any, facts: Facts) -> None:
             raise UsageError(f"{name} is {value!r}: choose one of {', '.join(facts.choices)}")
         return
     allowed = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}[kind]
-    if not isinstance(value, allowed) or (isinstance(value, bool) and kind != "bool"):
+    fits = isinstance(value, allowed) and isinstance(value, bool) == (kind == "bool")
+    if not fits:
         raise UsageError(f"{name} is {value!r}: expected {kind}")
     if facts.low is None or facts.high is None:
         return
@@ -204,7 +205,7 @@ class RestoreSettings(Settings):
         "result",
         ("result", "matte", "difference", "overlay", "removed"),
         "Output",
-        "What is written: the restored picture, the matte, their difference, the matte laid over, or what was taken away.",
+        "What is written: the restored picture, the matte, their difference, the matte laid over, or what went.",
         "Output",
     )
     defect_map_threshold: float = number(
@@ -459,7 +460,11 @@ class DegradeSettings(Settings):
         soft=(0.0, 50.0),
     )
     stock: str = choice(
-        "colour", ("colour", "monochrome"), "Stock", "Monochrome film has one layer: grey picture, one grain, no tints.", "Film"
+        "colour",
+        ("colour", "monochrome"),
+        "Stock",
+        "Monochrome film has one layer: grey picture, one grain, no tints.",
+        "Film",
     )
     base_light: float = number(
         1.0,

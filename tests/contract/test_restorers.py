@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+
 from filmrestore.frame import Box
 from filmrestore.restorers.base import REGISTRY, Context, Origin, Restored, Restorer
 from filmrestore.settings import RestoreSettings
-from torch import Tensor
 
 torch.set_num_threads(1)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import OpenImageIO as oiio
+
 from filmrestore.media.dpx_header import row_size
 
 DESCRIPTORS = {"Y": 6, "RGB": 50, "RGBA": 51, "ABGR": 52}

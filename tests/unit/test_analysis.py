@@ -8,12 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from filmrestore.analysis import Analysis, analyse
 from filmrestore.analysis.columns import ScratchFinder, strips_of
 from filmrestore.colour import Colour, open_colour
 from filmrestore.errors import CorruptFile, InputError, UsageError
 from filmrestore.media import Shot, open_shot
-from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 HEIGHT, WIDTH = 120, 160

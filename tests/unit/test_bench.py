@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from filmrestore.bench import BENCHES, BenchOptions, classical, clips, exact, figures, paste, restore, shots, vapour
 from filmrestore.bench.light import from_codes, to_codes, to_display, to_linear
 from filmrestore.bench.rows import choose_rows

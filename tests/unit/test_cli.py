@@ -9,9 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import filmrestore.cli
 import numpy as np
 import pytest
+
+import filmrestore.cli
 from film import read_codes, write_image, write_shot
 from filmrestore.analysis import Analysis
 from filmrestore.cli import VERBS, run

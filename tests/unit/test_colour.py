@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from filmrestore.colour import ALIASES, BUILTIN_CONFIG, decode_net, encode_net, open_colour
 from filmrestore.errors import ColourError
 from filmrestore.frame import Format

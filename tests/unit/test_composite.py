@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from filmrestore.colour import Colour, open_colour
 from filmrestore.frame import Format, Frame
 from filmrestore.nodes.composite import Repair, net_luma, repair, threshold, view

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from filmrestore.damage import AMOUNTS, KINDS, Damage, random_settings
 from filmrestore.errors import UsageError
 from filmrestore.settings import DEGRADE_PRESETS, DegradeSettings, preset

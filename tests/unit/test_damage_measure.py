@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+
 from filmrestore.damage import Damage
 from filmrestore.damage.chance import events, smooth
 from filmrestore.damage.stability import source_frame, weave

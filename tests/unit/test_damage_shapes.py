@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from filmrestore.damage import Damage, MaskFolder
 from filmrestore.damage.shapes import FAMILIES, own_shape, stamp
 from filmrestore.errors import CorruptFile, InputError

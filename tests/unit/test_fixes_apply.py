@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixes_shots import HEIGHT, WIDTH, Restored, restore, write_dpx_scan
+
 from filmrestore.errors import InputError, LedgerError, UsageError
 from filmrestore.fixes import Ledger, merge
 from filmrestore.fixes.replay import ApplyJob, apply, apply_fixes
 from filmrestore.fixes.selection import Selection
 from filmrestore.frame import Format, Frame
 from filmrestore.media import open_shot, open_writer, write_plane
-from fixes_shots import HEIGHT, WIDTH, Restored, restore, write_dpx_scan
 
 FRAMES = (1001, 1002, 1003)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from filmrestore.fixes import find_fixes, persistence
 from filmrestore.fixes.classify import Stays, cause_of, measure_shape
 from filmrestore.fixes.model import ORIGINS

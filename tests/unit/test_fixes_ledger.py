@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+
 from filmrestore.errors import LedgerError
 from filmrestore.fixes import FrameRecord, Header, Ledger, LedgerWriter, find_fixes, merge, scan_facts
 from filmrestore.fixes.merged import INDEX, LINES, PIXELS
@@ -331,6 +332,7 @@ def test_a_hostile_box_or_area_is_refused_before_anything_is_allocated(tmp_path:
 
 def test_a_chunk_that_unpacks_to_more_than_it_says_is_refused() -> None:
     import xxhash
+
     from filmrestore.fixes import pixel_store
 
     (recorded,) = fixes_of(1, 1)

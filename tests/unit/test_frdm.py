@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from filmrestore.errors import WeightsError
 from filmrestore.frame import Box
 from filmrestore.motion import AGREEMENT, CHANNELS, NEXT, PREVIOUS, VALID

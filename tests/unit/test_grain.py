@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+
 from filmrestore.errors import InputError, UsageError
 from filmrestore.grain import FREQUENCIES, GrainModel, measure, regrain, separate, stock, synthesise, treat
 from filmrestore.grain.model import normalised

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from film import picture, write_image
 from filmrestore.cli import VERBS, run
 from filmrestore.restorers.base import REGISTRY

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+from media_files import make_dpx
+
 from filmrestore.errors import CorruptFile, InputError
 from filmrestore.frame import Box
 from filmrestore.media import open_shot, open_writer
 from filmrestore.media.dpx import patch_dpx, read_dpx
-from media_files import make_dpx
 
 LAYOUTS = [(8, 0), (10, 0), (10, 1), (10, 2), (12, 0), (12, 1), (12, 2), (16, 0)]
 SAMPLES = Path("../shared/data/io")

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+from media_files import bits_of, make_dpx, random_codes, write_image
+
 from filmrestore.errors import CorruptFile, InputError, MixedFormats, UsageError
 from filmrestore.frame import Box
 from filmrestore.media import open_shot, open_writer, write_plane
-from media_files import bits_of, make_dpx, random_codes, write_image
 
 SAMPLES = Path("../shared/data/io")
 DEPTHS = [

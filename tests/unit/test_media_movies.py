@@ -6,12 +6,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from media_files import make_dpx, random_codes, write_image
+
 from filmrestore.errors import CorruptFile, OutputError, UsageError
 from filmrestore.frame import Box, Frame
 from filmrestore.media import Shot, open_shot, open_writer
 from filmrestore.media.ffv1 import is_sound
 from filmrestore.media.timecode import advance, unpack_timecode
-from media_files import make_dpx, random_codes, write_image
 
 COUNT, HEIGHT, WIDTH = 12, 128, 256
 

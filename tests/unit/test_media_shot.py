@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media_files import make_dpx, random_codes, write_image, write_sequence
+
 from filmrestore.errors import CorruptFile, InputError, MissingFrames, UsageError
 from filmrestore.media import format_span, open_shot, parse_span, probe_format, read_ahead
 from filmrestore.media.patterns import parse_pattern
-from media_files import make_dpx, random_codes, write_image, write_sequence
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from media_files import write_sequence
+
 from filmrestore.errors import FilmRestoreError, OutputError, UsageError
 from filmrestore.media import Shot, atomic_bytes, atomic_write, open_shot, open_writer, sweep
 from filmrestore.media.atomic import temporary_name
-from media_files import write_sequence
 
 
 def names(folder: Path) -> list[str]:

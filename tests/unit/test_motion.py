@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+
 from filmrestore.motion import AGREEMENT, CHANNELS, NEXT, PREVIOUS, VALID, compensate, evidence, flow, luma8
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+
 from filmrestore.colour import open_colour
 from filmrestore.errors import Cancelled, UsageError
 from filmrestore.frame import Format

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixes_shots import HEIGHT, WIDTH, Restored, restore, write_dpx_scan
+
 from filmrestore.errors import CorruptFile, LedgerError
 from filmrestore.fixes import Ledger, merge
 from filmrestore.fixes.replay import ApplyJob, apply
@@ -18,7 +20,6 @@ from filmrestore.media import open_shot, open_writer
 from filmrestore.report import Limits, build_report
 from filmrestore.report.pictures import Display, crop_around, encode_srgb, paint_matte, roll_off, shrink
 from filmrestore.report.survey import doubt, survey, timeline
-from fixes_shots import HEIGHT, WIDTH, Restored, restore, write_dpx_scan
 
 FRAMES = tuple(range(101, 109))
 

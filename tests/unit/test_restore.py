@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from film import SPECKS, read_codes, write_image, write_shot
 
+from film import SPECKS, read_codes, write_image, write_shot
 from filmrestore.errors import Cancelled, CorruptFile, MissingFrames, OutputError, UsageError
 from filmrestore.fixes import Ledger
 from filmrestore.frame import Box

@@ -10,9 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from filmrestore.errors import CorruptFile, InputError, UsageError
 from filmrestore.scenes import CutFinder, find_cuts, read_cuts, thumbnail, timecode_frames
-from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+
 from filmrestore.errors import Cancelled, InputError, UsageError
 from filmrestore.motion import NEXT, PREVIOUS
 from filmrestore.restorers.frdm.weights import load_weights

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+from fixes_shots import HEIGHT, WIDTH, Restored, restore, write_dpx_scan
+
 from filmrestore.errors import LedgerError, UsageError
 from filmrestore.fixes import Ledger, merge
 from filmrestore.fixes.replay import ApplyJob, apply
 from filmrestore.fixes.verify import VerifyJob, VerifyReport, verify
 from filmrestore.media import open_shot, open_writer
-from fixes_shots import HEIGHT, WIDTH, Restored, restore, write_dpx_scan
 
 FRAMES = (7, 8, 9)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..frame import Codes
+from ..scenes import averageable
 
 Float32 = NDArray[np.float32]
 
@@ -157,7 +158,7 @@ def _scratch(track: _Track, path: Mapping[int, float], cuts: Collection[int]) ->
 
 def strips_of(picture: Codes) -> Codes:
     """The frame averaged to 8 strips, shape (8, width, c): codes as float32."""
-    source = picture if picture.dtype in (np.uint8, np.uint16) else np.nan_to_num(picture.astype(np.float32), posinf=0.0, neginf=0.0)
+    source = averageable(picture)
     height, width = picture.shape[:2]
     edges = np.linspace(0, height, min(BANDS, height) + 1).astype(int)
     strips = [source[top:bottom].reshape(bottom - top, -1) for top, bottom in pairwise(edges)]
