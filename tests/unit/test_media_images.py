@@ -261,6 +261,36 @@ def test_noise_in_place_of_a_file_is_told(tmp_path: Path, suffix: str):
         open_shot(path)
 
 
+@pytest.mark.parametrize("suffix", [".exr", ".tif", ".png", ".jpg", ".dpx"])
+def test_a_file_with_any_bytes_changed_is_read_or_refused_never_a_crash(tmp_path: Path, suffix: str):
+    path = tmp_path / f"scan{suffix}"
+    if suffix == ".dpx":
+        path.write_bytes(make_dpx(64, 48))
+    else:
+        write_image(path, random_codes((48, 64, 3), "float16" if suffix == ".exr" else "uint8"))
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(content)
+        for place in (rng.integers(0, 400), rng.integers(0, 2000), len(content) - rng.integers(1, 300)):
+            damaged[place % len(damaged)] = rng.integers(0, 256)
+        path.write_bytes(damaged)
+        try:
+            open_shot(path).read(1)
+        except InputError as told:
+            assert str(path) in str(told)
+            refused += 1
+    assert refused
+
+
+def test_text_in_an_old_encoding_does_not_stop_the_reading(tmp_path: Path):
+    path = write_image(tmp_path / "scan.tif", random_codes((8, 8, 3), "uint8"), ImageDescription="Kaefer", Artist="W")
+    path.write_bytes(path.read_bytes().replace(b"Kaefer", b"K\xe4fers"))
+    frame = open_shot(path).read(1)
+    assert frame.metadata["Artist"] == "W"
+    assert b"K\xe4fers" in copied(path, tmp_path / "out").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,11 @@ def open_image(path: Path) -> Iterator[oiio.ImageInput]:
     as_stored.attribute("oiio:RawColor", 1)
     image = oiio.ImageInput.open(str(path), as_stored)
     if image is None:
-        raise corrupt(path, f"not a readable {container_of(path).upper()} file ({_tidy(oiio.geterror())})")
+        raise corrupt(path, f"not a readable {container_of(path).upper()} file ({complaint_of(oiio)})")
     try:
         yield image
+    except UnicodeDecodeError as failure:
+        raise corrupt(path, "names in its header are no text") from failure
     finally:
         image.close()
 
@@ -102,7 +104,7 @@ def header_of(path: Path, image: oiio.ImageInput) -> Header:
             lossless=_is_lossless(container, spec, dtype),
             colourspace=_declared_colourspace(path, container, spec),
         ),
-        metadata={attribute.name: attribute.value for attribute in spec.extra_attribs},
+        metadata=_metadata(spec),
         data_window=(spec.x, spec.y, spec.x + spec.width, spec.y + spec.height),
         display_window=(spec.full_x, spec.full_y, spec.full_x + spec.full_width, spec.full_y + spec.full_height),
         rate=_rate(spec),
@@ -162,9 +164,8 @@ def _read_run(path: Path, image: oiio.ImageInput, spec: oiio.ImageSpec, first: i
     else:
         x0, x1 = 0, spec.width
         codes = image.read_scanlines(0, 0, spec.y + y0, spec.y + y1, 0, first, end, kind)
-    complaint = image.geterror()  # a JPEG cut short gives grey pixels and a complaint
-    if codes is None or complaint:
-        raise corrupt(path, f"damaged or cut short ({_tidy(complaint)})")
+    if codes is None or image.has_error:  # a JPEG cut short gives grey pixels and an error
+        raise corrupt(path, f"damaged or cut short ({complaint_of(image)})")
     codes = codes.reshape(y1 - y0, x1 - x0, end - first)
     return np.ascontiguousarray(codes[box.y0 - y0 : box.y1 - y0, box.x0 - x0 : box.x1 - x0])
 
@@ -194,7 +195,7 @@ def _refuse_foreign(path: Path, image: oiio.ImageInput, spec: oiio.ImageSpec) ->
     if container_of(path) == "tiff" and any(not is_thumbnail for is_thumbnail in _further_pages(image)):
         raise InputError(f"{path}: a TIFF file of several pages; save each page as a frame of its own")
     image.seek_subimage(0, 0)
-    image.geterror()  # asking for what is not there leaves a complaint
+    complaint_of(image)  # asking for what is not there leaves one
 
 
 def _further_pages(image: oiio.ImageInput) -> Iterator[bool]:
@@ -247,5 +248,18 @@ def _rate(spec: oiio.ImageSpec) -> Fraction | None:
     return None
 
 
-def _tidy(complaint: str) -> str:
-    return " ".join(complaint.split()) or "no reason given"
+def _metadata(spec: oiio.ImageSpec) -> dict[str, Any]:
+    """Attributes by name; texts that are not UTF-8 are left out here, and still pass from file to file."""
+    found: dict[str, Any] = {}
+    for attribute in spec.extra_attribs:
+        with suppress(UnicodeDecodeError):
+            found[attribute.name] = attribute.value
+    return found
+
+
+def complaint_of(teller: Any) -> str:
+    """The error that an open file, or the library, holds; asking clears it."""
+    try:
+        return " ".join(teller.geterror().split()) or "no reason given"
+    except UnicodeDecodeError:  # it quotes the damaged file
+        return "no readable reason given"

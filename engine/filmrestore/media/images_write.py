@@ -20,7 +20,7 @@ import OpenImageIO as oiio
 from ..errors import InputError, OutputError
 from ..frame import Codes, Frame
 from .header import Header
-from .images import header_of, held_channels, open_image, read_channels, widened
+from .images import complaint_of, header_of, held_channels, open_image, read_channels, widened
 from .png import spliced
 
 _FORMATS = {"exr": "openexr", "tiff": "tiff", "png": "png", "jpeg": "jpeg"}
@@ -88,9 +88,8 @@ def _write_parts(
         is_written = is_written and output.open(str(scratch), spec, "AppendSubimage")
         is_written = is_written and output.copy_image(image)
     is_written = output.close() and is_written
-    complaint = output.geterror() or oiio.geterror()
-    if not is_written or complaint:
-        words = " ".join(complaint.split()) or "no reason given"
+    if not is_written or output.has_error:
+        words = complaint_of(output)
         raise OutputError(
             f"frame {frame.number} ({frame.source or 'new'}) cannot be written as {container.upper()}: {words}; "
             "choose another container"
@@ -129,7 +128,7 @@ def _specs(image: oiio.ImageInput) -> list[oiio.ImageSpec]:
     while image.seek_subimage(len(specs), 0):
         specs.append(oiio.ImageSpec(image.spec()))
     image.seek_subimage(0, 0)
-    image.geterror()  # asking for a part beyond the last leaves a complaint
+    complaint_of(image)  # asking for a part beyond the last leaves one
     return specs
 
 

@@ -86,12 +86,16 @@ class Movie:
         if number > len(self._stamps):
             raise self._breaks(number)
         key = max(0, bisect_right(self._keys, number) - 1)
-        if self._decoded is None or not self._next <= number or self._keys[key] > self._next:
-            self._seek(self._keys[key])
-        frame = self._forward(number)
-        if frame is None and key > 0:
-            self._seek(self._keys[key - 1])  # some files call a frame a key that is none, or seek one too far
+        try:
+            if self._decoded is None or not self._next <= number or self._keys[key] > self._next:
+                self._seek(self._keys[key])
             frame = self._forward(number)
+            if frame is None and key > 0:
+                self._seek(self._keys[key - 1])  # some files call a frame a key that is none, or seek one too far
+                frame = self._forward(number)
+        except av.FFmpegError as failure:
+            self._decoded = None
+            raise self._breaks(number) from failure
         if frame is None or frame.is_corrupt:
             self._decoded = None
             raise self._breaks(number)
@@ -156,7 +160,7 @@ class Movie:
 def _open(path: Path) -> tuple[Any, Any]:
     check_file(path)
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except av.FFmpegError as failure:
         raise corrupt(path, f"not a readable movie ({failure.strerror})") from failure
     except OSError as failure:
@@ -176,9 +180,12 @@ def _open(path: Path) -> tuple[Any, Any]:
 
 def _has_sums(container: Any, stream: Any) -> bool:
     """Whether the FFV1 frames carry check sums: told by the first two, of which one may be damaged."""
-    container.seek(0, stream=stream)
-    packets = (packet for packet in container.demux(stream) if packet.size)
-    return any(is_sound(bytes(packet)) for packet in islice(packets, 2))
+    try:
+        container.seek(0, stream=stream)
+        packets = (packet for packet in container.demux(stream) if packet.size)
+        return any(is_sound(bytes(packet)) for packet in islice(packets, 2))
+    except av.FFmpegError:  # told when the first frame is read
+        return False
 
 
 def _decoded(container: Any, stream: Any, *, has_sums: bool) -> Iterator[av.VideoFrame]:
