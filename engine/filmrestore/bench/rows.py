@@ -70,7 +70,7 @@ def choose_rows(options: BenchOptions) -> tuple[list[Row], list[str]]:
                 f"{name} is left out: no Python with vapoursynth, vapoursynth-mvtools and vapoursynth-descratch was "
                 "found; name one with --vapoursynth (Python 3.12 or newer, an environment of its own)"
             )
-        elif name.startswith("frdm") and not (weights := _weights_hash()):
+        elif name.startswith("frdm") and not (weights := weights_hash()):
             missing.append(f"{name} is left out: no weights are installed in filmrestore/weights")
         elif name.startswith("frdm"):
             rows.append(Row(name=name, version=f"{__version__} {weights}", run=_frdm(name.split("-")[1], options)))
@@ -125,7 +125,7 @@ def _vapoursynth(python: str, script: str) -> Method:
     return run
 
 
-def _weights_hash() -> str:
+def weights_hash() -> str:
     """Of everything in filmrestore/weights; "" where there is nothing."""
     import xxhash
 

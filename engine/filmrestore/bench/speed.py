@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .. import __version__
 from ..errors import UsageError
 from ..media.atomic import atomic_bytes
 from ..nodes.job import RestoreJob
@@ -21,6 +23,7 @@ from ..settings import RestoreSettings
 from . import BenchOptions
 from .child import Measured, measured, write_job
 from .classical import temporal_median
+from .rows import weights_hash
 from .shots import make_shot, read_codes, write_codes
 from .tables import table
 
@@ -33,6 +36,9 @@ NETWORK = ("motion", "guidance", "denoise", "network")
 """Stages that a warm cache must leave out; "network" is what the restorer does beside the other three."""
 
 THREADS = 2
+
+FORM = 1
+"""Of speed.json; counts up when its figures change."""
 
 
 def run(options: BenchOptions, progress: Progress | None = None) -> dict[str, Any]:
@@ -54,14 +60,24 @@ def run(options: BenchOptions, progress: Progress | None = None) -> dict[str, An
         raise UsageError(f"no case {unknown[0]!r}: choose from {', '.join(cases)}")
     wanted = options.clips or (tuple(cases) if options.full else (*SIZES, "edits"))
     path = options.out_dir / "speed.json"
-    figures: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    figures = _stored(path)
     for done, name in enumerate(wanted):
-        figures[name] = cases[name]()
+        figures[name] = cases[name]() | {"load": os.getloadavg()[0]}
         atomic_bytes(path, json.dumps(figures, indent=1).encode())
         atomic_bytes(options.out_dir / "speed.md", _markdown(figures).encode())
         if progress:
             progress("cases", done + 1, len(wanted))
     return figures
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """Figures of cases measured before, unless the code, the weights or the form of the figures are others now."""
+    key = f"{FORM} {__version__} {weights_hash()}"
+    try:
+        stored: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {"measured with": key}
+    return stored if stored.get("measured with") == key else {"measured with": key}
 
 
 def _job(work: Path, source: str, *, device: str, settings: RestoreSettings | None = None) -> RestoreJob:
@@ -111,25 +127,27 @@ def _size(size: str, options: BenchOptions) -> dict[str, Any]:
         "frames": frames,
         "cold_s": cold.work_s / frames,
         "warm_s": warm.work_s / frames,
+        "cold_cpu_s": cold.cpu_s / frames,
+        "warm_cpu_s": warm.cpu_s / frames,
         "start_up_s": cold.start_up_s,
         "stages_s": {stage: seconds / frames for stage, seconds in stages.items()},
         "warm_stages_s": {stage: s / frames for stage, s in warm.report["seconds_by_stage"].items()},
         "warm_share": warm.work_s / rest,
         "tiles": cold.report["tiles_computed"],
         "warm_tiles_computed": warm.report["tiles_computed"],
-        "peer_s": peer,
+        "peer_cpu_s": peer,
         "peak_mib": cold.peak_mib,
         "fixes": cold.report["fixes"],
     }
 
 
 def _peer(scan: Path, frames: int) -> float:
-    """Seconds a frame of the motion-compensated median on the same frames, files read beforehand."""
+    """Processor seconds a frame of the motion-compensated median on the same frames, files read beforehand."""
     cv2.setNumThreads(1)
     codes = np.stack([read_codes(path) for path in sorted(scan.iterdir())[:frames]])
-    began = time.perf_counter()
+    began = time.process_time()
     temporal_median(codes, motion=True)
-    return (time.perf_counter() - began) / len(codes)
+    return (time.process_time() - began) / len(codes)
 
 
 def _edits(options: BenchOptions) -> dict[str, Any]:
@@ -207,41 +225,50 @@ _CASES: dict[str, Callable[[BenchOptions], dict[str, Any]]] = {
 }
 
 
+HEAD = (
+    "size",
+    "cold, wall s",
+    "cold, CPU s",
+    "warm, wall s",
+    "warm, CPU s",
+    "warm / rest",
+    "tiles (warm)",
+    "mc-median, CPU s",
+    "ratio",
+    "peak, MiB",
+    "start-up, s",
+    "load",
+)
+
+
 def _markdown(figures: dict[str, Any]) -> str:
     sizes = {name: figures[name] for name in SIZES if name in figures}
     blocks = []
     if sizes:
         stages = list(dict.fromkeys(stage for f in sizes.values() for stage in f["stages_s"]))
-        head = [
-            "size",
-            "cold, s",
-            "warm, s",
-            "warm / rest",
-            "tiles (warm)",
-            "mc-median, s",
-            "ratio",
-            "peak, MiB",
-            "start-up, s",
-        ]
         lines = [
             [
                 name,
                 f"{f['cold_s']:.2f}",
+                f"{f['cold_cpu_s']:.2f}",
                 f"{f['warm_s']:.2f}",
+                f"{f['warm_cpu_s']:.2f}",
                 f"{f['warm_share']:.2f}",
                 f"{f['tiles']} ({f['warm_tiles_computed']})",
-                f"{f['peer_s']:.2f}",
-                f"{f['cold_s'] / f['peer_s']:.1f}",
+                f"{f['peer_cpu_s']:.2f}",
+                f"{f['cold_cpu_s'] / f['peer_cpu_s']:.1f}",
                 f"{f['peak_mib']:.0f}",
                 f"{f['start_up_s']:.1f}",
+                f"{f['load']:.1f}",
             ]
             for name, f in sizes.items()
         ]
         by_stage = [[name, *(f"{f['stages_s'].get(s, 0):.3f}" for s in stages)] for name, f in sizes.items()]
         blocks += [
             'Seconds a frame, start-up apart; "warm / rest" is the warm wall time against the stages other than the '
-            "network's; the ratio is cold against the motion-compensated median:",
-            table(head, lines),
+            "network's; the ratio is of the cold run's CPU seconds to the motion-compensated median's; load is the "
+            "machine's average at the end:",
+            table(HEAD, lines),
         ]
         blocks += [f"By stage, seconds a frame added up over {THREADS} threads:", table(["size", *stages], by_stage)]
     if "edits" in figures:
