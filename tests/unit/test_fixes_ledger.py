@@ -384,3 +384,18 @@ def test_a_ledger_of_ten_thousand_frames_opens_by_its_index_and_finds_its_last_f
         assert ledger.record(9_999) == msgspec.structs.replace(record(9_999), run=run)
         assert len(list(ledger.recorded(0))) == 1
     assert lines and chunk
+
+
+def test_the_example_in_the_docs_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "shot.ledger", [1001])
+    for part in tmp_path.rglob("*.jsonl"):
+        part.write_text(
+            part.read_text().replace('"recovered"', '"generated"').replace('"confidence":1.0', '"confidence":0.25')
+        )
+    page = Path(__file__).parents[2] / "docs" / "ledger.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, str(page), "exec"), {})
+    assert capsys.readouterr().out.count("1001-") == 3
