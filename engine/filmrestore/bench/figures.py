@@ -120,7 +120,7 @@ class Answer:
         result: Restored codes, (t, h, w, 3).
         matte: Confidence that each pixel was damaged, (t, h, w); None for methods that have none.
         calibrated: Whether the matte is meant as a probability.
-        seconds: Wall time.
+        seconds: Processor time, all threads and child processes.
     """
 
     result: Codes16

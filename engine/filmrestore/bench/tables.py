@@ -38,10 +38,17 @@ COLUMNS: dict[str, Callable[[Figures], str]] = {
     "PSNR, dB": lambda f: number(f.psnr.mean, 1),
     "SSIM": lambda f: number(f.ssim.mean, 4),
     "MS-SSIM": lambda f: number(f.ms_ssim.mean, 4),
-    "s a frame": lambda f: number(f.seconds / f.frames if f.frames else math.nan, 2),
+    "CPU s a frame": lambda f: number(f.seconds / f.frames if f.frames else math.nan, 2),
 }
 
-MAIN = ("defect PSNR, dB", "objects fixed, %", "harm, %", "clean touched, %", "erasure mean / worst, %", "s a frame")
+MAIN = (
+    "defect PSNR, dB",
+    "objects fixed, %",
+    "harm, %",
+    "clean touched, %",
+    "erasure mean / worst, %",
+    "CPU s a frame",
+)
 DETECTION = ("recall px / obj, %", "precision px / obj, %", "F1 px / obj", "mean change, /255", "calibration error")
 LOOK = ("grain distance", "frozen grain (truth)", "flicker in / out", "PSNR, dB", "SSIM", "MS-SSIM")
 SPLIT = ("defect PSNR, dB", "objects fixed, %", "harm, %")
