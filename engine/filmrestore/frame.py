@@ -113,6 +113,10 @@ class Frame:
     def picture(self, box: Box | None = None) -> Codes:
         """The restored channels, shape (h, w, 1 or 3), of the whole frame or of `box`: a copy."""
         codes = self.codes if box is None else self.codes[box.slices]
+        # A slice copies ten times faster than a list of indices.
+        first, last = self.format.picture[0], self.format.picture[-1]
+        if self.format.picture == tuple(range(first, last + 1)):
+            return codes[:, :, first : last + 1].copy()
         return np.ascontiguousarray(codes[:, :, list(self.format.picture)])
 
     def replaced(self, codes: Codes) -> Frame:
