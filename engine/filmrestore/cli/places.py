@@ -12,9 +12,10 @@ def ledger_beside(scan: str, result: str) -> Path:
         InputError: the scan is not there.
     """
     from ..media import open_shot
+    from ..nodes.job import RestoreJob, ledger_path
 
     with open_shot(scan, missing="allow") as shot:
-        return folder_of(result) / f"{shot.name}.ledger"
+        return ledger_path(RestoreJob(source=scan, output=result), shot)
 
 
 def folder_of(pattern: str) -> Path:
