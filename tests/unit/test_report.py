@@ -18,7 +18,7 @@ from filmrestore.fixes.replay import ApplyJob, apply
 from filmrestore.frame import Box, Format
 from filmrestore.media import open_shot, open_writer
 from filmrestore.report import Limits, build_report
-from filmrestore.report.pictures import Display, crop_around, encode_srgb, paint_matte, roll_off, shrink
+from filmrestore.report.pictures import Display, crop_around, encode_srgb, paint_matte, roll_off, shrink, shrink_codes
 from filmrestore.report.survey import doubt, survey, timeline
 
 FRAMES = tuple(range(101, 109))
@@ -188,6 +188,17 @@ def test_a_speck_in_a_matte_survives_shrinking() -> None:
         assert shrink(picture, longest, keep_specks=True).max() == 255
     assert shrink(picture, 60).max() < 10
     assert shrink(picture, 60).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "float16", "float32"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_codes_of_every_depth_shrink_to_their_mean(dtype: str, channels: int) -> None:
+    codes = np.random.default_rng(3).integers(0, 200, (40, 60, channels)).astype(dtype)
+    small = shrink_codes(codes, 6)
+    assert small.shape == (4, 6, channels)
+    means = codes.astype(np.float64).reshape(4, 10, 6, 10, channels).mean(axis=(1, 3))
+    assert np.abs(small - means).max() < 0.51
+    assert shrink_codes(codes, 60) is codes
 
 
 def test_a_matte_shows_each_origin_in_its_colour(dpx: Restored) -> None:

@@ -14,7 +14,7 @@ from ..fixes import Fix, Ledger, RecordedFix
 from ..fixes.replay import apply_fixes
 from ..frame import Box, Codes
 from ..media import Shot
-from .pictures import Display, crop_around, jpeg, paint_matte, png, shrink
+from .pictures import Display, crop_around, jpeg, paint_matte, png, shrink, shrink_codes
 from .survey import FrameSum, doubt
 
 
@@ -59,16 +59,16 @@ class Gallery:
         recorded = list(self._ledger.recorded(frame.number))
         applied = [entry for entry in recorded if entry.fix.state == "applied"]
         whole = Box(x0=0, y0=0, x1=self._full[1], y1=self._full[0])
-        before = self._display(self._scan.read(frame.number).picture())
-        after = self._display(self._after(frame.number, applied))
         longest = self._limits.frame_px
+        before = self._display(shrink_codes(self._scan.read(frame.number).picture(), longest))
+        after = self._display(shrink_codes(self._after(frame.number, applied), longest))
         return {
             "number": frame.number,
             "fixes": frame.fixes,
             "width": self._full[1],
             "height": self._full[0],
-            "before": jpeg(shrink(before, longest)),
-            "after": jpeg(shrink(after, longest)),
+            "before": jpeg(before),
+            "after": jpeg(after),
             "matte": png(shrink(paint_matte(applied, whole), longest // 2, keep_specks=True)),
             "boxes": [{"id": fix.id, "box": fix.box, "cause": fix.cause} for fix, _ in applied[: self._limits.fixes]],
         }

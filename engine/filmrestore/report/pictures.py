@@ -110,17 +110,36 @@ def shrink(picture: Picture, longest: int, *, keep_specks: bool = False) -> Pict
         longest: Pixels.
         keep_specks: Spread bright pixels first, so that a speck in a matte survives.
     """
-    height, width = picture.shape[:2]
-    factor = max(height, width) / longest
+    size, factor = _size_within(picture.shape, longest)
     if factor <= 1:
         return picture
-    size = (max(1, round(width / factor)), max(1, round(height / factor)))
     way = cv2.INTER_AREA
     if keep_specks:
         reach = 2 * math.ceil(factor / 2) + 1  # wider than the step between the pixels that nearest picks
         picture, way = cv2.dilate(picture, np.ones((reach, reach), np.uint8)).astype(np.uint8), cv2.INTER_NEAREST
     small: Picture = cv2.resize(picture, size, interpolation=way).astype(np.uint8)
     return small
+
+
+def shrink_codes(codes: Codes, longest: int) -> Codes:
+    """Codes of shape (h, w, c) averaged over areas, so that the longer side is at most `longest`; float32.
+
+    Averages of codes are not averages of light: good enough to look at, and much less to transform.
+    """
+    size, factor = _size_within(codes.shape, longest)
+    if factor <= 1:
+        return codes
+    # cv2 takes no 32-bit integers and no halves
+    plain = codes if codes.dtype in (np.uint8, np.uint16) else np.nan_to_num(codes.astype(np.float32))
+    small: Codes = cv2.resize(plain, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small.reshape(size[1], size[0], codes.shape[2])
+
+
+def _size_within(shape: tuple[int, ...], longest: int) -> tuple[tuple[int, int], float]:
+    """((width, height), how much smaller) for a longer side of at most `longest`."""
+    height, width = shape[:2]
+    factor = max(height, width) / longest
+    return (max(1, round(width / factor)), max(1, round(height / factor))), factor
 
 
 def crop_around(box: Box, full: tuple[int, int], margin: int, smallest: int) -> Box:
