@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import jinja2
@@ -147,7 +148,7 @@ class _Page:
         name = self._ledger.path.stem
         facts = {
             "name": name,
-            "command": f"filmrestore apply {self._scan.path.name} --ledger {self._ledger.path.name} "
+            "command": f"filmrestore apply {quote(str(self._scan.path))} --ledger {quote(str(self._ledger.path))} "
             "--without @rejected.txt -o OUT",
             "key": f"filmrestore:{name}:{header.identity()}",
             "causes": CAUSE_COLOURS,
