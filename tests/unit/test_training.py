@@ -15,6 +15,7 @@ from filmrestore.errors import Cancelled, InputError, UsageError
 from filmrestore.motion import NEXT, PREVIOUS
 from filmrestore.restorers.frdm.weights import load_weights
 from filmrestore.training import Stage, TrainJob, train
+from filmrestore.training.batches import Batches, turned
 from filmrestore.training.checkpoint import NAME
 from filmrestore.training.export import export
 from filmrestore.training.footage import Footage, open_footage
@@ -294,3 +295,28 @@ def test_a_budget_is_read_as_people_write_it(text: str, wanted: float) -> None:
 def test_a_time_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="write it like"):
         seconds("soon")
+
+
+def test_a_turned_sample_is_as_if_it_had_been_filmed_so(footage: Footage) -> None:
+    sample = draw_sample(footage, 3, 2, replace(RECIPE, evidence_off=0.0, neighbour_off=0.0))
+    once = turned(sample)
+    back = turned(turned(once.__class__(**{**vars(once)})))
+    assert once.present == sample.present[::-1]
+    assert torch.equal(once.scan[0, 0], sample.scan[4, 2].flip(1))
+    assert torch.equal(once.evidence[1, PREVIOUS][0], sample.evidence[3, NEXT][2].flip(1))
+    assert torch.equal(once.matte.sum(), sample.matte.sum())
+    six = back
+    for _ in range(3):
+        six = turned(six)
+    for name in ("scan", "truth", "matte", "weight", "evidence", "overview"):
+        assert torch.equal(getattr(six, name), getattr(sample, name)), name
+
+
+def test_every_sample_is_used_twice_and_no_order_changes_a_batch(data: Path, footage: Footage, tmp_path: Path) -> None:
+    job = _job(data, tmp_path, samples=32)
+    forward = Batches(job, footage)
+    batches = [forward[index] for index in range(16)]
+    alone = Batches(job, footage)[11]
+    assert torch.equal(batches[11].scan, alone.scan)
+    sums = sorted(round(float(window.double().sum()), 3) for batch in batches for window in batch.scan)
+    assert sums[::2] == sums[1::2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ..motion import AGREEMENT, NEXT, PREVIOUS, VALID
 from .footage import Footage, open_footage
 from .job import TrainJob
 from .windows import Sample, draw_sample
@@ -31,6 +32,10 @@ CLASS_OF = {
     "burn": "burn",
     "splice": "burn",
 }
+
+
+GROUP, TURN = 8, 3
+"""Samples that are held for their second use, and the stride of its order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,19 +89,53 @@ def _relative(sample: Sample) -> Float[Tensor, 4]:
 
 
 class Batches(Dataset[Batch]):
-    """Batch number n holds samples n * batch ... of the job's schedule."""
+    """Batch number n holds uses n * batch ... of the schedule; every sample is used twice, the second time turned.
+
+    Drawing a sample costs about what learning from it does. The uses of eight samples follow each other, so that a
+    worker still holds them when they come again.
+    """
 
     def __init__(self, job: TrainJob, footage: Footage) -> None:
         self.job, self.footage = job, footage
+        self._held: dict[int, Sample] = {}
 
     def __len__(self) -> int:
         return self.job.samples // self.job.batch
 
     def __getitem__(self, index: int) -> Batch:
         first = index * self.job.batch
-        recipe = self.job.stage(first).recipe
-        steps = range(first, first + self.job.batch)
-        return stack([draw_sample(self.footage, self.job.seed, step, recipe) for step in steps])
+        return stack([self._use(use) for use in range(first, first + self.job.batch)])
+
+    def _use(self, use: int) -> Sample:
+        group, place = divmod(use, 2 * GROUP)
+        again = place >= GROUP
+        step = group * GROUP + (place * TURN + group) % GROUP if again else group * GROUP + place
+        recipe = self.job.stage(group * 2 * GROUP).recipe
+        if step not in self._held:
+            self._held = {key: sample for key, sample in self._held.items() if key // GROUP == group}
+            self._held[step] = draw_sample(self.footage, self.job.seed, step, recipe)
+        return turned(self._held[step]) if again else self._held[step]
+
+
+def turned(sample: Sample) -> Sample:
+    """The sample mirrored left to right, backwards in time, its colours exchanged."""
+    colours = [2, 0, 1]
+    evidence = sample.evidence.flip(0, 3)
+    before, after = evidence[:, PREVIOUS][:, colours], evidence[:, NEXT][:, colours]
+    trust = evidence[:, [VALID.start + 1, VALID.start, AGREEMENT.start + 1, AGREEMENT.start]]
+    left = sample.full[1] - sample.box.x1
+    return Sample(
+        scan=sample.scan.flip(0, 3)[:, colours],
+        truth=sample.truth.flip(0, 3)[:, colours],
+        matte=sample.matte.flip(0, 3),
+        weight=sample.weight.flip(0, 3),
+        kinds={name: where[::-1, :, ::-1].copy() for name, where in sample.kinds.items()},
+        evidence=torch.cat([after, before, trust], dim=1),
+        overview=sample.overview.flip(2)[colours],
+        box=replace(sample.box, x0=left, x1=left + sample.box.width),
+        full=sample.full,
+        present=sample.present[::-1],
+    )
 
 
 def batches_from(job: TrainJob, cache: Path, first: int) -> Iterator[Batch]:

@@ -31,7 +31,12 @@ class Stage:
 
 
 STAGES = (
-    Stage(name="guidance", share=0.55, sampler=False, recipe=Recipe(size=96)),
+    Stage(
+        name="guidance",
+        share=0.55,
+        sampler=False,
+        recipe=Recipe(size=96, evidence_off=0.15, neighbour_off=0.12, lookalikes=0.3),
+    ),
     Stage(name="joint", share=0.3, sampler=True, recipe=Recipe(size=128), rate=0.8),
     Stage(name="settle", share=0.15, sampler=True, recipe=Recipe(size=160), rate=0.6),
 )
@@ -45,7 +50,7 @@ class TrainJob:
         data: Folder with train/stills and train/video.
         out: Folder for checkpoints, the curve and the settings; a run found there goes on.
         cache: Folder for decoded footage; inside `out` where none is given.
-        samples: Length of the whole schedule.
+        samples: Length of the whole schedule; each drawn window counts twice, since it is learned from twice.
         budget_s: Stop after this much time and leave a checkpoint; None runs to the schedule's end.
         start: Weights (safetensors) to start from instead of chance.
         network: Settings of the network that differ from its own.

@@ -99,7 +99,7 @@ def _begin(job: TrainJob) -> Progress:
             network.load_state_dict(load_file(job.start))
         except (OSError, RuntimeError) as error:
             raise WeightsError(f"cannot start from {job.start}: {error}; give weights of the same network") from error
-    optimizer = torch.optim.AdamW(network.parameters(), lr=job.rate, betas=(0.9, 0.98), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=job.rate, betas=(0.9, 0.99), weight_decay=1e-4)
     return Progress(network=network, optimizer=optimizer, average=Average(network))
 
 

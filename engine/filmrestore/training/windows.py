@@ -27,6 +27,10 @@ VISIBLE = 0.02
 """Net units, about 6/255 on a display: from here a change of the picture belongs into the matte."""
 FAINT = 0.007
 """Below this a change is none; between the two the matte may say either."""
+MIDDLING_AREA = 40.0
+"""Of a mark whose pixels weigh 1, px^2; smaller marks weigh more a pixel, larger ones less."""
+STANDS_OUT = 2.0
+"""How many times the texture around it a mark must change the picture by, somewhere, to be seen."""
 SEEN = 0.05
 """Alpha from which a visible pixel is counted to a kind of damage."""
 FRAME_WIDTHS = (1200.0, 2600.0)
@@ -42,6 +46,7 @@ class Recipe:
         evidence_off: Probability that a sample comes without any evidence.
         neighbour_off: Probability that one neighbour's evidence is missing.
         scratches: Probability that lasting scratches are asked for beyond what the damage draws by itself.
+        lookalikes: Probability that content which looks like damage is drawn in.
         clean: Probability of a window without damage, so that the network learns to leave pictures alone.
     """
 
@@ -49,6 +54,7 @@ class Recipe:
     evidence_off: float = 0.3
     neighbour_off: float = 0.2
     scratches: float = 0.35
+    lookalikes: float = 0.5
     clean: float = 0.08
 
 
@@ -59,7 +65,8 @@ class Sample:
     Attributes:
         scan, truth: They are equal where `matte` and `1 - weight` are both 0.
         matte: 1 where the damage shows.
-        weight: 0 where the damage is too faint to ask for an answer, else 1.
+        weight: Of each pixel's answer: 0 where the damage is too faint to ask for one, and in frames that stand in; 1
+            where there is none; more in small marks than in large ones.
         kinds: Visible part of each kind of damage.
         evidence: As `motion.evidence` gives it, parts dropped.
         overview: The larger picture at the middle frame.
@@ -82,7 +89,8 @@ def draw_sample(footage: Footage, seed: int, step: int, recipe: Recipe) -> Sampl
     """The sample of that seed and step: always the same."""
     rng = np.random.default_rng((seed, step))
     view = clean_view(footage, rng, recipe.size)
-    add_lookalikes(rng, view.frames)
+    if rng.random() < recipe.lookalikes:
+        add_lookalikes(rng, view.frames)
     frames, whole = grade(rng, view.frames, view.whole)
     frames = soften(rng, frames)
     ends = _ends(rng)
@@ -91,9 +99,7 @@ def draw_sample(footage: Footage, seed: int, step: int, recipe: Recipe) -> Sampl
     scan, truth, kinds = _damaged(frames, footage, rng, recipe)
     source, present = list(ends.source), ends.present
     scan, truth = scan[source], truth[source]
-    change = np.abs(scan - truth).max(axis=1, keepdims=True)
-    matte = (change > VISIBLE).astype(np.float32)
-    weight = 1.0 - ((change > FAINT) & (change <= VISIBLE)).astype(np.float32)
+    matte, weight = label(scan, truth)
     weight *= np.array(present, np.float32)[:, None, None, None]
     seen = evidence(scan, present)
     _drop_evidence(seen, rng, recipe)
@@ -152,6 +158,41 @@ def _damage(footage: Footage, rng: np.random.Generator, recipe: Recipe) -> Damag
         settings = replace(settings, scratches=float(rng.uniform(8.0, 40.0)))
     width = float(np.exp(rng.uniform(*np.log(FRAME_WIDTHS))))
     return Damage(settings, recipe.size, recipe.size, shapes=footage.shapes, frame_width=width)
+
+
+def label(scan: Net, truth: Net) -> tuple[Net, Net]:
+    """What the matte should be, and how much each pixel's answer weighs.
+
+    A mark is asked for where it stands out from the grain and texture around it somewhere; one that nobody can see
+    there is neither damage nor clean. A pixel of a small mark weighs more than one of a large mark.
+
+    Args:
+        scan, truth: Net encoding (t, 3, h, w).
+
+    Returns:
+        Matte and weight, (t, 1, h, w).
+    """
+    change = np.abs(scan - truth).max(axis=1)
+    matte, weight = np.zeros_like(change), np.ones_like(change)
+    for index, plane in enumerate(change):
+        candidate = plane > VISIBLE
+        weight[index][(plane > FAINT) & ~candidate] = 0.0
+        if not candidate.any():
+            continue
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(candidate.astype(np.uint8), connectivity=8)
+        strong = np.zeros(len(stats), bool)
+        strong[labels[candidate & (plane > VISIBLE + STANDS_OUT * _texture(truth[index]))]] = True
+        of_mark = np.clip(np.sqrt(MIDDLING_AREA / stats[:, cv2.CC_STAT_AREA]), 0.2, 3.0) * strong
+        weight[index][candidate] = of_mark[labels[candidate]]
+        matte[index] = candidate & strong[labels]
+    return matte[:, None], weight[:, None]
+
+
+def _texture(truth: Net) -> Linear:
+    """Root mean square of what is finer than about 3 px, over 9 x 9 px, net units: grain and detail, (h, w)."""
+    luma = truth.mean(axis=0)
+    fine = luma - cv2.GaussianBlur(luma, (0, 0), 1.5)
+    return np.asarray(np.sqrt(np.maximum(cv2.blur(fine * fine, (9, 9)), 0.0)), np.float32)
 
 
 def _net(linear: Linear) -> Net:
