@@ -12,9 +12,11 @@ import pytest
 
 from filmrestore.bench import BENCHES, BenchOptions, classical, clips, exact, figures, paste, restore, shots, vapour
 from filmrestore.bench.light import from_codes, to_codes, to_display, to_linear
-from filmrestore.bench.rows import choose_rows
+from filmrestore.bench.rows import choose_rows, restore_as_user, weights_hash
 from filmrestore.bench.tables import number, table
 from filmrestore.errors import InputError, UsageError
+from filmrestore.restorers.base import REGISTRY
+from filmrestore.settings import RestoreSettings
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +163,14 @@ def test_a_torn_cell_is_measured_again(tmp_path, clean_dir):
     assert restore.run(options) == first
 
 
+def test_the_restorers_rows_go_through_files_as_a_user_would(tmp_path, clip, monkeypatch):
+    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
+    answer = restore_as_user(clip.scan, tmp_path, RestoreSettings(quality="preview"), "cpu")
+    assert answer.result.dtype == np.uint16 and answer.result.shape == clip.scan.shape
+    assert answer.matte is not None and answer.matte.shape == clip.scan.shape[:3]
+    assert np.array_equal(answer.result[answer.matte == 0], clip.scan[answer.matte == 0])
+
+
 def test_the_other_colour_system_and_back_is_within_two_codes():
     scan = np.random.default_rng(3).integers(0, 65536, (1, 16, 16, 3)).astype(np.uint16)
     assert np.abs(vapour._pictures(vapour._planes(scan)).astype(int) - scan).max() <= 2
@@ -190,3 +200,12 @@ def test_a_made_shot_repeats_its_frames_there_and_back(tmp_path):
 def test_tables_say_a_dash_where_there_is_no_figure():
     assert number(math.nan) == "-" and number(0.12345, 1, 100) == "12.3"
     assert table(["a", "b"], [["x", "1"]]) == "| a | b |\n| :-- | --: |\n| x | 1 |\n"
+
+
+@pytest.mark.slow
+def test_the_shipped_restorer_is_exact_outside_its_mattes(tmp_path):
+    if not weights_hash():
+        pytest.skip("no weights in filmrestore/weights")
+    found = exact.run(BenchOptions(out_dir=tmp_path, clips=("dpx",), frames=3))["dpx"]
+    assert found["pixels changed outside"] == 0 and found["header bytes changed"] == 0
+    assert found["verify passes"] and found["verify fails after one code of one pixel"]
