@@ -168,11 +168,14 @@ def test_one_speck_more_renders_only_the_tiles_that_see_it(tmp_path: Path) -> No
 def test_running_again_does_nothing_and_a_lost_frame_is_made_again(
     scan: str, tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
-    restore(job(scan, tmp_path))
-    assert restore(job(scan, tmp_path)).restored == 0
-    (tmp_path / "clean.1004.png").unlink()
+    restore(job(scan, tmp_path, span="1000-1008"))
     [part] = tmp_path.glob("*.ledger/parts/*/0001007.jsonl")
     part.unlink()
+    assert restore(job(scan, tmp_path)).restored == 4
+    assert (tmp_path / "shot.ledger" / "ledger.jsonl").exists() and restore(job(scan, tmp_path)).restored == 0
+    lines = tmp_path / "shot.ledger" / "ledger.jsonl"
+    lines.write_text("".join(f"{line}\n" for line in lines.read_text().splitlines() if '"frame":1002,' not in line))
+    (tmp_path / "clean.1004.png").unlink()
     report = restore(job(scan, tmp_path))
     assert report.restored == 2 and report.skipped == 10
     assert bytes_of(tmp_path) == whole

@@ -29,6 +29,7 @@ from ..fixes import (
     codes_checksum,
     file_checksum,
     find_fixes,
+    merge,
     persistence,
     scan_facts,
 )
@@ -137,7 +138,7 @@ class _Run:
         )
 
     def all_units(self) -> None:
-        """Restores unit after unit; those that another process holds come last."""
+        """Restores unit after unit, those that another process holds last; a whole reel's ledger is then merged."""
         units = units_of(self.job, self.shot, self._cuts, self.restorer)
         todo = self._not_done(units)
         while todo:
@@ -156,6 +157,9 @@ class _Run:
             if todo:
                 sleep(_WAIT_S)
         self._writer.flush()
+        if self.job.span is None and not self.report.failed:
+            shutil.rmtree(self._locks, ignore_errors=True)
+            merge(self._ledger_path)
         self._tell()
 
     def _tell(self) -> None:
