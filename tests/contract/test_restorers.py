@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,16 @@ def test_same_seed_gives_the_same_bits(restorer, quality):
     window = window_for(restorer, 48, 72)
     context = context_for(window, quality=quality)
     assert_same(restorer(window.clone(), context), restorer(window.clone(), context))
+
+
+def test_threads_side_by_side_give_the_same_bits(restorer):
+    windows = [window_for(restorer, 40, 56, seed) for seed in range(4)]
+    context = context_for(windows[0])
+    alone = [restorer(window, context) for window in windows]
+    with ThreadPoolExecutor(3, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        together = list(pool.map(lambda window: restorer(window, context), windows))
+    for one, other in zip(alone, together, strict=True):
+        assert_same(one, other)
 
 
 def test_leaves_its_input_alone(restorer):
