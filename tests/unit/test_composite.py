@@ -8,6 +8,7 @@ import pytest
 from filmrestore.colour import Colour, open_colour
 from filmrestore.frame import Format, Frame
 from filmrestore.nodes.composite import Repair, net_luma, repair, threshold, view
+from filmrestore.nodes.meter import Meter
 from filmrestore.nodes.tiles import Blended
 from filmrestore.restorers.base import Origin
 from filmrestore.settings import RestoreSettings
@@ -53,6 +54,7 @@ def run(frame: Frame, settings: RestoreSettings = PLAIN, confidence: float = 0.9
         colour,
         settings,
         grain=None,
+        meter=Meter(),
         **inputs,  # type: ignore[arg-type]
     )
 
@@ -126,7 +128,7 @@ def test_a_neutral_scan_gets_no_colour() -> None:
     colour = colour_of(frame)
     tinted = proposal(frame)
     tinted.picture[..., 0] += 0.05
-    done = repair(frame, tinted, lambda: [net_luma(frame, colour)], colour, PLAIN, grain=None)
+    done = repair(frame, tinted, lambda: [net_luma(frame, colour)], colour, PLAIN, grain=None, meter=Meter())
     assert (done.codes == done.codes[:, :, :1]).all()
 
 

@@ -16,6 +16,7 @@ from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, regrain
 from ..restorers.base import Origin
 from ..settings import RestoreSettings
+from .meter import Meter
 from .tiles import Blended
 
 F32 = NDArray[np.float32]
@@ -61,6 +62,7 @@ def repair(
     protect: F32 | None = None,
     defect_map: F32 | None = None,
     roi: Box | None = None,
+    meter: Meter,
 ) -> Repair:
     """Composites what the tiles propose into the frame's own codes.
 
@@ -75,50 +77,59 @@ def repair(
         protect: (h, w) 0..1, where nothing may be touched.
         defect_map: (h, w) 0..1, where something must be.
         roi: Only here.
+        meter: Told how long the stages take.
     """
     scan = frame.picture()
     confidence = _confidence(blended.confidence, scan, protect, roi)
     wanted = np.zeros(confidence.shape, np.bool_)
     if defect_map is not None:
         wanted = marked(defect_map, settings) & (confidence >= 0)
-    candidates = confidence > 0
-    candidates |= wanted
-    empty = Repair(
-        codes=scan,
-        matte=np.zeros(confidence.shape, np.float32),
-        origin=np.zeros(confidence.shape, np.uint8),
-        taken_back=0,
-    )
-    if not candidates.any():
-        return empty
-    luma, *around = lumas()
-    proposed = np.where(blended.origin > 0, blended.picture @ _LUMA, luma)
-    region, count = _region(confidence, wanted, proposed > luma, settings)
-    if not count:
-        return empty
-    labels, boxes, areas = _components(region)
-    keep = np.ones(len(boxes), np.bool_)
-    for label, (box, area) in enumerate(zip(boxes, areas, strict=True)):
-        keep[label] = _size_fits(box, area, settings)
-    taken_back = 0
-    if settings.guard > 0 and around:
-        reach = max(8, frame.codes.shape[1] // 48)
-        for index in np.flatnonzero(keep):
-            box = boxes[index]
-            mark = labels[box.slices] == index + 1
-            if wanted[box.slices][mark].any():
-                continue
-            if is_moving_picture(luma, box, mark, proposed[box.slices], around, guard=settings.guard, reach=reach):
-                keep[index] = False
-                taken_back += 1
-    region = np.concatenate(([False], keep))[labels]
-    matte = _matte(region, blended.origin > 0, settings)
-    if protect is not None:
-        matte *= 1.0 - protect
-    matte[confidence < 0] = 0
-    codes, origin = _lay_over(frame, scan, blended, matte, colour, settings, grain)
-    matte[origin == Origin.UNTOUCHED] = 0
+    least = min(threshold(settings.sensitivity_dark), threshold(settings.sensitivity_light))
+    if not ((confidence >= least) | wanted).any():
+        return Repair(
+            codes=scan,
+            matte=np.zeros(confidence.shape, np.float32),
+            origin=np.zeros(confidence.shape, np.uint8),
+            taken_back=0,
+        )
+    with meter.stage("guard"):
+        luma, *around = lumas()
+        proposed = np.where(blended.origin > 0, blended.picture @ _LUMA, luma)
+        region = _region(confidence, wanted, proposed > luma, settings)
+        region, taken_back = _spared(region, wanted, luma, proposed, around, settings)
+    with meter.stage("composite"):
+        matte = _matte(region, blended.origin > 0, settings)
+        if protect is not None:
+            matte *= 1.0 - protect
+        matte[confidence < 0] = 0
+        codes, origin = _lay_over(frame, scan, blended, matte, colour, settings, grain, meter)
+        matte[origin == Origin.UNTOUCHED] = 0
     return Repair(codes=codes, matte=matte, origin=origin, taken_back=taken_back)
+
+
+def _spared(
+    region: NDArray[np.bool_],
+    wanted: NDArray[np.bool_],
+    luma: F32,
+    proposed: F32,
+    around: Sequence[F32],
+    settings: RestoreSettings,
+) -> tuple[NDArray[np.bool_], int]:
+    """The region without marks of a size that is to stay and without moving picture; how many of the latter."""
+    labels, boxes, areas = _components(region)
+    reach = max(8, luma.shape[1] // 48)
+    keep = np.zeros(len(boxes) + 1, np.bool_)
+    taken_back = 0
+    for label, (box, area) in enumerate(zip(boxes, areas, strict=True), 1):
+        if not _size_fits(box, area, settings):
+            continue
+        mark = labels[box.slices] == label
+        moves = not wanted[box.slices][mark].any() and is_moving_picture(
+            luma, box, mark, proposed[box.slices], around, guard=settings.guard, reach=reach
+        )
+        keep[label] = not moves
+        taken_back += moves
+    return keep[labels], taken_back
 
 
 def marked(defect_map: F32, settings: RestoreSettings) -> NDArray[np.bool_]:
@@ -150,7 +161,7 @@ def _confidence(confidence: F32, scan: Codes, protect: F32 | None, roi: Box | No
 
 def _region(
     confidence: F32, wanted: NDArray[np.bool_], is_dark: NDArray[np.bool_], settings: RestoreSettings
-) -> tuple[NDArray[np.bool_], int]:
+) -> NDArray[np.bool_]:
     """Hysteresis by polarity: weak confidence counts where it hangs together with strong."""
     limit = np.where(
         is_dark, np.float32(threshold(settings.sensitivity_dark)), np.float32(threshold(settings.sensitivity_light))
@@ -161,7 +172,7 @@ def _region(
     has_strong = np.zeros(count, np.bool_)
     has_strong[labels[strong]] = True
     has_strong[0] = False
-    return has_strong[labels], int(has_strong.sum())
+    return np.asarray(has_strong[labels], np.bool_)
 
 
 def _components(region: NDArray[np.bool_]) -> tuple[NDArray[np.int32], list[Box], list[int]]:
@@ -195,6 +206,7 @@ def _lay_over(
     colour: Colour,
     settings: RestoreSettings,
     grain: GrainModel | None,
+    meter: Meter,
 ) -> tuple[Codes, NDArray[np.uint8]]:
     """The composite, and the origin of every pixel whose code it changed."""
     mask = matte > 0
@@ -203,7 +215,8 @@ def _lay_over(
     net[mask] = fill.mean(axis=-1, keepdims=True) if _is_neutral(scan) else fill
     made = mask & (blended.origin >= Origin.INTERPOLATED)
     if grain is not None and settings.grain > 0 and made.any():
-        net = regrain(net, made, grain, settings.seed, frame.number, settings.grain)
+        with meter.stage("grain"):
+            net = regrain(net, made, grain, settings.seed, frame.number, settings.grain)
     old, new = scan[mask], colour.from_net(net[mask][None])[0]
     mixed = _blend(old, new, matte[mask] * np.float32(settings.strength * settings.mix))
     codes = scan.copy()

@@ -6,11 +6,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from time import perf_counter
 
 from ..frame import Frame
 from ..media import Shot
-from .tiles import Meter
+from .meter import Meter
 
 
 class WindowReader:
@@ -63,7 +62,5 @@ class WindowReader:
             return future
 
     def _read(self, number: int) -> Frame:
-        started = perf_counter()
-        frame = self._shot.read(number)
-        self._meter.add("read", perf_counter() - started)
-        return frame
+        with self._meter.stage("read"):
+            return self._shot.read(number)

@@ -51,8 +51,9 @@ from .job import (
     units_of,
 )
 from .mask_input import MaskInput
+from .meter import Meter
 from .reader import WindowReader
-from .tiles import Blended, Meter, TileMaker
+from .tiles import Blended, TileMaker
 from .windows import Unit, without
 
 F32 = NDArray[np.float32]
@@ -297,21 +298,22 @@ class _Run:
             protect=self._protect.read(number, frame) if self._protect else None,
             defect_map=maps[number] if maps else None,
             roi=self.job.roi,
+            meter=self.meter,
         )
-        fixes = find_fixes(
-            frame.picture(),
-            done.codes,
-            done.matte,
-            done.origin,
-            blended.confidence,
-            frame=number,
-            model=f"{self.restorer.facts.name}@{self.restorer.weights_hash[:12]}",
-            settings=settings.digest(),
-            format=self.shot.format,
-            persistence=persistence(blended.others) if blended.others else None,
-            given={"infrared": widened(marked(maps[number], settings), settings)} if maps else None,
-        )
-        self.meter.add("fixes", perf_counter() - started)
+        with self.meter.stage("fixes"):
+            fixes = find_fixes(
+                frame.picture(),
+                done.codes,
+                done.matte,
+                done.origin,
+                blended.confidence,
+                frame=number,
+                model=f"{self.restorer.facts.name}@{self.restorer.weights_hash[:12]}",
+                settings=settings.digest(),
+                format=self.shot.format,
+                persistence=persistence(blended.others) if blended.others else None,
+                given={"infrared": widened(marked(maps[number], settings), settings)} if maps else None,
+            )
         result = frame.codes.copy()
         result[:, :, list(frame.format.picture)] = view(settings.output, frame, done, settings.mix)
         record = FrameRecord(
@@ -330,18 +332,17 @@ class _Run:
 
     def _write(self, made: _Made, share: float) -> None:
         """Matte and ledger first, the picture last: a frame counts as done once all are there."""
-        started = perf_counter()
         number = made.frame.number
-        if self._matte_pattern is not None:
-            write_plane(self._matte_pattern.path_of(number), made.matte)
-        record = structs.replace(made.record, seconds=round(made.record.seconds + share, 4))
-        self._ledger.write(record, made.fixes)
-        self._writer.write(made.frame)
+        with self.meter.stage("write"):
+            if self._matte_pattern is not None:
+                write_plane(self._matte_pattern.path_of(number), made.matte)
+            record = structs.replace(made.record, seconds=round(made.record.seconds + share, 4))
+            self._ledger.write(record, made.fixes)
+            self._writer.write(made.frame)
         self._made.add(number)
         self.report.restored += 1
         self.report.fixes += len(made.fixes)
         self.report.taken_back += made.spared
-        self.meter.add("write", perf_counter() - started)
 
     def _header(self) -> Header:
         settings = self.job.settings

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
 
 import cv2
 import numpy as np
@@ -25,6 +23,7 @@ from ..frame import Box, Frame
 from ..patches import Blend, blend_weight, overview, overview_samples, patch_grid
 from ..restorers.base import Context, Origin, Restored, Restorer
 from ..settings import RestoreSettings
+from .meter import Meter
 from .windows import Unit
 
 F32 = NDArray[np.float32]
@@ -39,25 +38,6 @@ def code_digest() -> str:
     for path in sorted([root / "motion.py", root / "colour.py", root / "patches.py", *root.glob("restorers/**/*.py")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-@dataclass
-class Meter:
-    """Seconds by stage and counts, added up over threads."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    computed: int = 0
-    cached: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, stage: str, seconds: float) -> None:
-        with self._lock:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
-
-    def count(self, *, cached: bool) -> None:
-        with self._lock:
-            self.cached += cached
-            self.computed += not cached
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,10 +175,9 @@ class TileMaker:
         if self._cache is not None and (tile := self._cache.get(key)) is not None:
             self._meter.count(cached=True)
             return tile
-        started = perf_counter()
-        nets = {n: self._colour.to_net(crop) for n, crop in crops.items()}
-        window = torch.from_numpy(np.stack([nets[n] for n in unit.sources]).transpose(0, 3, 1, 2).copy())
-        self._meter.add("colour", perf_counter() - started)
+        with self._meter.stage("colour"):
+            nets = {n: self._colour.to_net(crop) for n, crop in crops.items()}
+            window = torch.from_numpy(np.stack([nets[n] for n in unit.sources]).transpose(0, 3, 1, 2).copy())
         context = Context(
             frames=unit.numbers,
             present=unit.present,
@@ -207,10 +186,9 @@ class TileMaker:
             overview=torch.from_numpy(small),
             settings=self._settings,
             matte=None if known is None else _stack_maps(known, unit, box),
+            timed=self._meter.add,
         )
-        started = perf_counter()
         tile = _to_tile(self._restorer(window, context), margin=_MARGIN + int(np.ceil(self._settings.grow)))
-        self._meter.add("network", perf_counter() - started)
         self._meter.count(cached=False)
         if self._cache is not None:
             self._cache.put(key, tile)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
 from importlib.metadata import version
+from time import perf_counter
 from typing import Protocol
 
 import torch
@@ -66,6 +68,7 @@ class Context:
         overview: The middle frame shrunk to 64 x 64, net encoding, coarsely quantised.
         settings: Only the values that networks read may be used.
         matte: Known defects, 0..1, where the caller has them (infrared, painted).
+        timed: Told (stage, seconds) of each stage of the restorer's work.
     """
 
     frames: tuple[int, ...]
@@ -75,6 +78,15 @@ class Context:
     overview: Float[Tensor, "3 64 64"]
     settings: RestoreSettings
     matte: Float[Tensor, "t 1 h w"] | None = None
+    timed: Callable[[str, float], None] | None = None
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times what happens inside, if anybody wants to know."""
+        started = perf_counter()
+        yield
+        if self.timed is not None:
+            self.timed(name, perf_counter() - started)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,9 +97,10 @@ class FrdmRestorer:
             yield self._finish(view, self._guide(view), radius)
 
     def _guide(self, view: View) -> Guidance:
-        guidance: Guidance = self._net.guide(
-            view.window, view.evidence, view.present, view.overview, view.box, None, view.known
-        )
+        with view.context.stage("guidance"):
+            guidance: Guidance = self._net.guide(
+                view.window, view.evidence, view.present, view.overview, view.box, None, view.known
+            )
         return guidance
 
     def _finish(self, view: View, guidance: Guidance, index: int) -> Answer:
@@ -109,7 +110,8 @@ class FrdmRestorer:
             confidence = torch.maximum(confidence, view.known[:, index])
         picture = guidance.base[:, index]
         if view.context.settings.quality == "final":
-            picture = self._sampled(view, guidance, index, confidence > FIRES)
+            with view.context.stage("denoise"):
+                picture = self._sampled(view, guidance, index, confidence > FIRES)
         return Answer(picture, confidence, _origin(guidance, index, picture))
 
     def _sampled(

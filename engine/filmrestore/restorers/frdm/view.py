@@ -35,7 +35,8 @@ class View:
         """The `chosen` frames of the window."""
         frames = slice(chosen.start, chosen.stop)
         present = context.present[frames]
-        seen = torch.from_numpy(evidence(window[frames].numpy(), present))
+        with context.stage("motion"):
+            seen = torch.from_numpy(evidence(window[frames].numpy(), present))
         box, (height, width) = context.box, context.full
         relative = [box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height]
         return cls(
