@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import reduce
+from functools import cache, reduce
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import msgspec
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from ..errors import UsageError
@@ -55,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True):
 def run(options: BenchOptions, progress: Progress | None = None) -> dict[str, Any]:
     """Measure the rows on the sequences; write restore.md, restore.json and sheets/ into the output folder.
 
-    A cell (sequence, row) that was measured before with the same frames, seed and method is read back.
+    A cell (sequence, row) that was measured before with the same frames, seed, method and code is read back.
 
     Returns:
         What restore.json holds.
@@ -95,7 +96,7 @@ def _sequence(plan: Plan, rows: list[Row], options: BenchOptions, progress: Prog
     folder = options.out_dir / "cells" / plan.name
     folder.mkdir(parents=True, exist_ok=True)
     for number, row in enumerate(rows):
-        key = f"{_frames(options)} frames, seed {options.seed}, {row.name} {row.version}"
+        key = f"{_frames(options)} frames, seed {options.seed}, {row.name} {row.version}, code {_code_digest()}"
         known = _stored(folder / f"{row.name}.json", key)
         if known is None:
             assert options.bench_dir is not None
@@ -107,6 +108,16 @@ def _sequence(plan: Plan, rows: list[Row], options: BenchOptions, progress: Prog
     if clip is not None:
         _sheet(clip, [row.name for row in rows], folder, options.out_dir / "sheets" / f"{plan.name}.png")
     return entries
+
+
+@cache
+def _code_digest() -> str:
+    """Of the code that makes the sequences and the figures: edited, it measures everything anew."""
+    root = Path(__file__).parents[1]
+    digest = xxhash.xxh3_64()
+    for path in sorted(path for part in ("bench", "damage", "metrics") for path in (root / part).glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _stored(path: Path, key: str) -> Entry | None:
