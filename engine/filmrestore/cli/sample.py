@@ -85,7 +85,7 @@ class _Garage:
         near = cv2.remap(self._depth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         x += near * np.float32(0.012 * (index - CUT / 2))
         picture = cv2.remap(self._picture, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
-        steps = [self._thrown(picture, index + _SHUTTER * part / 6) for part in range(6)]
+        steps = [self._thrown(picture, index + _SHUTTER * part / 24) for part in range(24)]
         exposed: Float32 = np.maximum(np.mean(steps, axis=0, dtype=np.float32), np.float32(0))
         return exposed
 
