@@ -7,12 +7,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..motion import AGREEMENT, NEXT, PREVIOUS, VALID
+from .clips import FRAMES
 from .footage import Footage, open_footage
 from .job import TrainJob
 from .windows import Sample, draw_sample
@@ -34,6 +36,8 @@ CLASS_OF = {
 }
 
 
+SHORTER = 0.08
+"""Probability that a batch shows windows of one or three frames."""
 GROUP, TURN = 8, 3
 """Samples that are held for their second use, and the stride of its order."""
 
@@ -104,7 +108,9 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         first = index * self.job.batch
-        return stack([self._use(use) for use in range(first, first + self.job.batch)])
+        batch = stack([self._use(use) for use in range(first, first + self.job.batch)])
+        rng = np.random.default_rng((self.job.seed, index, 2))
+        return shorter(batch, int(rng.integers(2))) if rng.random() < SHORTER else batch
 
     def _use(self, use: int) -> Sample:
         group, place = divmod(use, 2 * GROUP)
@@ -115,6 +121,17 @@ class Batches(Dataset[Batch]):
             self._held = {key: sample for key, sample in self._held.items() if key // GROUP == group}
             self._held[step] = draw_sample(self.footage, self.job.seed, step, recipe)
         return turned(self._held[step]) if again else self._held[step]
+
+
+def shorter(batch: Batch, radius: int) -> Batch:
+    """The middle frames of the windows alone, as a temporal radius below 2 has them: nothing tells of the others."""
+    frames = slice(FRAMES // 2 - radius, FRAMES // 2 + radius + 1)
+    of_frames = ("scan", "truth", "matte", "weight", "kind", "evidence", "present")
+    cut = replace(batch, **{name: getattr(batch, name)[:, frames].clone() for name in of_frames})
+    for end, neighbour, side in ((0, PREVIOUS, 0), (-1, NEXT, 1)):
+        cut.evidence[:, end, neighbour] = 0
+        cut.evidence[:, end, [VALID.start + side, AGREEMENT.start + side]] = 0
+    return cut
 
 
 def turned(sample: Sample) -> Sample:

@@ -1,4 +1,4 @@
-"""From a run's checkpoint to weights that are shipped: averaged, calibrated, measured."""
+"""From a run's checkpoint to weights that are shipped: averaged, calibrated, measured, with their card."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import Any
 import torch
 
 from ..errors import FilmRestoreError, InputError
+from ..media.atomic import atomic_bytes
 from ..restorers.frdm.calibration import Calibration
 from ..restorers.frdm.network import FrdmNet
 from ..restorers.frdm.weights import save_weights
 from .answers import network_answer
 from .batches import CLASSES
 from .calibrate import fit_calibration
+from .card import model_card
 from .checkpoint import NAME
 from .validation import CALIBRATION_SEED, classical, measure, validation_set
 
@@ -54,14 +56,15 @@ def export(run: Path, target: Path, data: Path, cache: Path, windows: int) -> di
             "final": measure(samples, network_answer(network, fitted, sampler=True)).to_dict(),
         },
         "run": {
+            "windows": windows,
             "samples": saved["updates"] * job["batch"],
             "hours": round(saved["seconds"] / 3600, 3),
             "job": {name: value for name, value in job.items() if name not in ("data", "out", "cache", "start")},
         },
         "licence": "Apache-2.0",
-        "data": "see frdm.md",
     }
     save_weights(network, target, card)
+    atomic_bytes(target.with_suffix(".md"), model_card(card).encode())
     return card
 
 

@@ -53,6 +53,8 @@ def picture_loss(
 
 def motion_of(truth: Float[Tensor, "b t 3 h w"]) -> Float[Tensor, "b t 1 h w"]:
     """How much each frame differs from its neighbours where it stands, 0..1, a little widened."""
+    if truth.shape[1] == 1:
+        return torch.zeros_like(truth[:, :, :1])
     change = (truth[:, 1:] - truth[:, :-1]).abs().amax(dim=2, keepdim=True)
     first, last = change[:, :1], change[:, -1:]
     either = torch.maximum(torch.cat([first, change], dim=1), torch.cat([change, last], dim=1))

@@ -71,6 +71,8 @@ def _bridge_loss(network: FrdmNet, batch: Batch, guidance: Guidance, noise: torc
     base = base.detach()
     step = sigma[:, None, None, None]
     walked = (1.0 - step) * truth + step * (base + KAPPA * drawn)
-    x = torch.where(matte > 0, walked, scan)
-    clean = network.denoise(x, sigma, scan, base, matte, guidance.features_of(windows, frames))
+    wider = int(torch.randint(3, (1,), generator=noise))
+    inside = functional.max_pool2d(matte, 2 * wider + 1, stride=1, padding=wider)  # a detected matte is never exact
+    x = torch.where(inside > 0, walked, scan)
+    clean = network.denoise(x, sigma, scan, base, inside, guidance.features_of(windows, frames))
     return picture_loss(clean, truth, matte)
