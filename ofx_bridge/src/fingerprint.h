@@ -1,0 +1,13 @@
+// A name for pixels by their content, so that a frame crosses to the engine once, whatever the host calls it.
+#pragma once
+
+#include <string>
+
+#include "image_view.h"
+
+namespace filmrestore {
+
+// Differs when any bit of the pixels differs, or where the image lies in `box`, or `also`. Not meant against malice.
+std::string fingerprint(const ImageView &image, const OfxRectI &box, const std::string &also);
+
+}  // namespace filmrestore
