@@ -12,6 +12,8 @@ FilmRestoreError                1
 ├── OutputError                 1   a folder or disk that cannot be written
 ├── LedgerError                 1   a ledger that does not fit its scan
 ├── WeightsError                1   weights that are missing or damaged
+├── EngineError                 1   the engine's server: not there, not starting, broken off
+│   └── ProtocolError           1   bytes that are not of the wire, or of another version
 └── Cancelled                 130   the user stopped the run
 
 A message says what failed, what was expected, what came, and what to do.
@@ -76,6 +78,25 @@ class LedgerError(FilmRestoreError):
 
 class WeightsError(FilmRestoreError):
     """Weights that are missing or damaged."""
+
+
+class EngineError(FilmRestoreError):
+    """The engine's server cannot be reached, did not start, or broke off."""
+
+
+class ProtocolError(EngineError):
+    """Bytes that are not of the wire between hosts and server.
+
+    Args:
+        message: What came, and what was expected.
+        code: Of the answer, see `protocol.CODES`.
+        request: Id of the message at fault, where it could be read.
+    """
+
+    def __init__(self, message: str, *, code: str = "message", request: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.request = request
 
 
 class Cancelled(FilmRestoreError):
