@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from filmrestore import __version__
-from filmrestore.restorers.frdm.restorer import FACTS
+from filmrestore.protocol import settings_digest
+from filmrestore.restorers.base import REGISTRY, load_restorer
 from filmrestore.settings import DEGRADE_PRESETS, DegradeSettings, Facts, GrainSettings, RestoreSettings, Settings
 
 HEADER = Path(__file__).parent / "src" / "parameters_generated.h"
@@ -33,13 +34,21 @@ def header() -> str:
     parts = [
         OPENING,
         f'constexpr char version[] = "{__version__}";',
-        "// Frames that the restorer sees at once, and those in the middle that it restores.",
-        f"constexpr int window = {FACTS.window};",
-        f"constexpr int keep = {FACTS.keep};\n",
+        "// Of all settings; an engine of other settings refuses this plug-in.",
+        f'constexpr char settings_digest[] = "{settings_digest()}";',
+        _methods(),
     ]
     parts += [_node(name, settings) for name, settings in NODES]
     parts += [_presets(), "}  // namespace filmrestore::generated", ""]
     return "\n".join(parts)
+
+
+def _methods() -> str:
+    rows = []
+    for name in REGISTRY:
+        facts = load_restorer(name).facts
+        rows.append(f"    {{{_text(name)}, {facts.window}, {facts.keep}}},\n")
+    return f"constexpr Method methods[] = {{\n{''.join(rows)}}};\n"
 
 
 def _node(node: str, settings: type[Settings]) -> str:

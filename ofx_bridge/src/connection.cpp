@@ -55,6 +55,7 @@ std::pair<std::int64_t, std::shared_ptr<Mailbox>> Connection::open_call() {
     auto mailbox = std::make_shared<Mailbox>();
     const std::lock_guard lock(calling_);
     if (!is_alive_) throw EngineError("lost", lost_);
+    while (!mailboxes_.empty() && mailboxes_.begin()->second.expired()) mailboxes_.erase(mailboxes_.begin());
     const std::int64_t id = next_id_++;
     mailboxes_[id] = mailbox;
     return {id, mailbox};

@@ -22,11 +22,12 @@ Properties define_clip(OfxImageEffectHandle effect, const char *name, const char
     return clip;
 }
 
-void define_picture_clip(OfxImageEffectHandle effect, const char *name, bool looks_around) {
+Properties define_picture_clip(OfxImageEffectHandle effect, const char *name, bool looks_around) {
     const Properties clip = define_clip(effect, name, name);
     clip.set(ofx::supported_components, ofx::rgba, 0);
     clip.set(ofx::supported_components, ofx::rgb, 1);
     clip.offer(ofx::temporal_access, looks_around ? 1 : 0);
+    return clip;
 }
 
 void define_mask_clip(OfxImageEffectHandle effect, const char *name, const char *label, bool looks_around) {
@@ -166,11 +167,17 @@ void describe_in_context(const Node &node, OfxImageEffectHandle effect) {
         define_mask_clip(effect, clip::protect, "Protect mask", false);
         define_mask_clip(effect, clip::defects, "Defect map", true);
     }
+    if (node.has_reference) {
+        define_picture_clip(effect, clip::reference, true).set(ofx::optional, 1);
+    }
     OfxParamSetHandle parameters = nullptr;
     expect(suites().effect->getParamSet(effect, &parameters), "the effect's parameters");
     Panel panel(parameters);
     if (node.has_presets) add_presets(panel);
     for (const Parameter &setting : node.settings) panel.add(setting);
+    if (node.has_windows) {
+        for (const Parameter &setting : window_parameters) panel.add(setting);
+    }
     for (const Parameter &setting : host_parameters) panel.add(setting);
     panel.finish();
 }

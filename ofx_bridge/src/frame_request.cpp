@@ -11,12 +11,9 @@ constexpr std::chrono::milliseconds look_up{50};
 constexpr std::size_t most_in_flight = 2;  // one is packed while the engine reads the other
 constexpr int colour_channels = 3;
 
-std::size_t floats(const FrameAsk &ask, int channels) {
-    return static_cast<std::size_t>(ask.height) * static_cast<std::size_t>(ask.width) *
-           static_cast<std::size_t>(channels);
+std::size_t floats(int height, int width, int channels) {
+    return static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
 }
-
-Json shape_of(const FrameAsk &ask, int channels) { return Json::Array{ask.height, ask.width, channels}; }
 
 // What the engine was lent for one request, and the way that comes back.
 class Loan {
@@ -62,14 +59,15 @@ class Loan {
         connection_->give_back(std::move(for_result_));
     }
 
-    // Reads what has come without waiting; true when nothing is lent any more.
-    bool is_settled() {
+    bool is_settled() const { return is_over_ && put_.empty(); }
+
+    // Reads what has come, without waiting.
+    void catch_up() {
         while (const auto packet = wait(std::chrono::milliseconds(0))) {
             const std::string type = packet->type();
             if (type == "taken") taken(packet->header);
             if (type == "result" || type == "error") ended(packet->header);
         }
-        return is_over_ && put_.empty();
     }
 
   private:
@@ -90,10 +88,16 @@ class Unsettled {
         loans_.push_back(std::move(loan));
     }
 
+    void drop() {
+        const std::lock_guard lock(mutex_);
+        loans_.clear();
+    }
+
     void settle() {
         const std::lock_guard lock(mutex_);
         const auto settled = [](const std::unique_ptr<Loan> &loan) {
             try {
+                loan->catch_up();
                 return loan->is_settled();
             } catch (const std::exception &) {
                 return true;  // the connection is gone, and its slots with it
@@ -114,15 +118,15 @@ Unsettled &unsettled() {
 
 class Request {
   public:
-    Request(const std::shared_ptr<Connection> &connection, const FrameAsk &ask, const Watch &watch)
-        : ask_(ask), watch_(watch) {
+    Request(const std::shared_ptr<Connection> &connection, const FrameAsk &ask, const Watch &watch, bool uses_slots)
+        : ask_(ask), watch_(watch), uses_slots_(uses_slots) {
         unsettled().settle();
-        const std::size_t bytes = floats(ask, colour_channels) * sizeof(float);
-        loan_ = std::make_unique<Loan>(connection, connection->borrow_slot(bytes));
+        const std::size_t bytes = floats(ask.height, ask.width, colour_channels) * sizeof(float);
+        loan_ = std::make_unique<Loan>(connection, uses_slots ? connection->borrow_slot(bytes) : nullptr);
     }
 
     ~Request() {
-        if (loan_) unsettled().add(std::move(loan_));
+        if (!loan_->is_settled()) unsettled().add(std::move(loan_));
     }
     Request(const Request &) = delete;
     Request &operator=(const Request &) = delete;
@@ -166,7 +170,7 @@ class Request {
         header["colourspace"] = ask_.colourspace;
         header["dtype"] = "float32";
         header["offers"] = std::move(offers);
-        header["shape"] = shape_of(ask_, colour_channels);
+        header["shape"] = Json::Array{ask_.height, ask_.width, colour_channels};
         if (const Slot *slot = loan_->for_result()) {
             header["slot"] = slot->number;
             header["generation"] = slot->generation;
@@ -197,14 +201,15 @@ class Request {
     }
 
     void put(const Offer &offer) {
-        const std::size_t bytes = floats(ask_, offer.channels) * sizeof(float);
+        const std::size_t count = floats(offer.height, offer.width, offer.channels), bytes = count * sizeof(float);
         Json::Object header{{"type", "put"},           {"id", loan_->id()},
                             {"plane", offer.plane},    {"frame", offer.frame},
-                            {"change", offer.change},  {"colourspace", ask_.colourspace},
-                            {"dtype", "float32"},      {"shape", shape_of(ask_, offer.channels)}};
-        std::unique_ptr<Slot> slot = loan_->connection().borrow_slot(bytes);
+                            {"change", offer.change},  {"dtype", "float32"},
+                            {"colourspace", offer.channels == 1 ? "raw" : ask_.colourspace},
+                            {"shape", Json::Array{offer.height, offer.width, offer.channels}}};
+        std::unique_ptr<Slot> slot = uses_slots_ ? loan_->connection().borrow_slot(bytes) : nullptr;
         if (!slot) {
-            std::vector<float> body(floats(ask_, offer.channels));
+            std::vector<float> body(count);
             offer.pack(body.data());
             loan_->connection().send(header, body.data(), bytes);
             loan_->lend(nullptr);
@@ -233,8 +238,7 @@ class Request {
             shape[2].whole() != colour_channels) {
             throw JsonError("a result's box does not lie in the frame");
         }
-        const std::size_t bytes = static_cast<std::size_t>(part_height) * static_cast<std::size_t>(part_width) *
-                                  colour_channels * sizeof(float);
+        const std::size_t bytes = floats(part_height, part_width, colour_channels) * sizeof(float);
         part.pixels = packet.header.has("slot") ? in_slot(packet.header, bytes) : in_body(packet, bytes);
         return part;
     }
@@ -266,6 +270,7 @@ class Request {
 
     const FrameAsk &ask_;
     const Watch &watch_;
+    bool uses_slots_;
     std::unique_ptr<Loan> loan_;
     std::deque<const Offer *> wanted_;
 };
@@ -274,13 +279,26 @@ class Request {
 
 void ask_for_frame(const std::shared_ptr<Connection> &connection, const FrameAsk &ask, const Watch &watch,
                    const std::function<void(const FrameAnswer &)> &use) {
-    try {
-        Request(connection, ask, watch).run(use);
-    } catch (const JsonError &error) {
-        throw EngineError("message", std::string("the engine's answer cannot be meant: ") + error.what());
-    } catch (const wire::Refusal &refusal) {
-        throw EngineError(refusal.code, refusal.what());
+    bool uses_slots = true;
+    while (true) {
+        try {
+            return Request(connection, ask, watch, uses_slots).run(use);
+        } catch (const EngineError &error) {
+            if (error.code == "slot" && uses_slots) {
+                uses_slots = false;
+            } else if (error.code == "busy" && !watch.is_aborted()) {
+                std::this_thread::sleep_for(look_up);
+            } else {
+                throw;
+            }
+        } catch (const JsonError &error) {
+            throw EngineError("message", std::string("the engine's answer cannot be meant: ") + error.what());
+        } catch (const wire::Refusal &refusal) {
+            throw EngineError(refusal.code, refusal.what());
+        }
     }
 }
+
+void drop_unsettled() { unsettled().drop(); }
 
 }  // namespace filmrestore

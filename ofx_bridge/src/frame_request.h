@@ -14,7 +14,7 @@ struct Offer {
     std::string plane;
     int frame;
     std::string change;
-    int channels;
+    int height, width, channels;
     std::function<void(float *)> pack;  // writes height x width x channels
 };
 
@@ -40,5 +40,7 @@ struct Watch {
 // Throws EngineError; with the code "cancelled" after an abort, within 50 ms of it.
 void ask_for_frame(const std::shared_ptr<Connection> &connection, const FrameAsk &ask, const Watch &watch,
                    const std::function<void(const FrameAnswer &)> &use);
+// Lets go of what aborted requests had lent: for the end of the plug-in.
+void drop_unsettled();
 
 }  // namespace filmrestore

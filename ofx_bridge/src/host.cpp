@@ -153,9 +153,15 @@ bool Clip::is_connected() const { return properties_.integer(ofx::connected).val
 
 std::optional<OfxRangeD> Clip::frame_range() const {
     const auto first = properties_.number(ofx::frame_range, 0), last = properties_.number(ofx::frame_range, 1);
-    // Where nothing is known, hosts answer 0..0, the widest range there is, or not a number.
-    if (!first || !last || !std::isfinite(*first) || !std::isfinite(*last) || *last <= *first) return std::nullopt;
+    // Where nothing is known, hosts leave it out, or turn it round, or say what is no number.
+    if (!first || !last || !std::isfinite(*first) || !std::isfinite(*last) || *last < *first) return std::nullopt;
     return OfxRangeD{*first, *last};
+}
+
+std::optional<OfxRectD> Clip::region_of_definition(OfxTime time) const {
+    OfxRectD region{};
+    if (fetched.effect->clipGetRegionOfDefinition(handle_, time, &region) != ofx::ok) return std::nullopt;
+    return region;
 }
 
 std::string Clip::colourspace() const { return properties_.text(ofx::colourspace).value_or(""); }

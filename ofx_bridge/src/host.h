@@ -87,6 +87,7 @@ class Clip {
     bool is_connected() const;
     // First and last frame, where the host says something that can be meant.
     std::optional<OfxRangeD> frame_range() const;
+    std::optional<OfxRectD> region_of_definition(OfxTime time) const;
     std::string colourspace() const;  // as OpenFX 1.5 hosts say, else empty
     // Nothing where the host has no image at that time.
     std::optional<Image> image(OfxTime time) const;

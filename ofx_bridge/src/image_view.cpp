@@ -92,18 +92,26 @@ void unpack_colour(const float *packed, const OfxRectI &box, const ImageView &im
 
 void copy_part(const ImageView &source, const ImageView &target, const OfxRectI &part) {
     const OfxRectI all = common_part(target.bounds(), part);
-    if (is_empty(all)) return;
     const OfxRectI there = common_part(all, source.bounds());
+    const bool is_whole = width(there) == width(all) && height(there) == height(all);
+    if (!is_whole) fill_black(target, part);
     const auto channels = static_cast<std::size_t>(std::min(source.channels(), target.channels()));
-    for (int y = all.y1; y < all.y2; ++y) {
-        std::fill_n(target.pixel(all.x1, y), floats_in_row(all, static_cast<std::size_t>(target.channels())), 0.0F);
-        if (y < there.y1 || y >= there.y2 || is_empty(there)) continue;
+    if (is_empty(there)) return;
+    for (int y = there.y1; y < there.y2; ++y) {
         const float *from = source.pixel(there.x1, y);
         float *to = target.pixel(there.x1, y);
         for (int x = there.x1; x < there.x2; ++x, from += source.channels(), to += target.channels()) {
             std::memcpy(to, from, channels * sizeof(float));
             if (target.channels() == 4 && source.channels() == 3) to[3] = 1.0F;
         }
+    }
+}
+
+void fill_black(const ImageView &target, const OfxRectI &part) {
+    const OfxRectI all = common_part(target.bounds(), part);
+    if (is_empty(all)) return;
+    for (int y = all.y1; y < all.y2; ++y) {
+        std::fill_n(target.pixel(all.x1, y), floats_in_row(all, static_cast<std::size_t>(target.channels())), 0.0F);
     }
 }
 

@@ -42,4 +42,7 @@ void unpack_colour(const float *packed, const OfxRectI &box, const ImageView &im
 // Copies `part`; 0 where the source has no pixels; alpha of an opaque source is 1.
 void copy_part(const ImageView &source, const ImageView &target, const OfxRectI &part);
 
+// For a source that is not there.
+void fill_black(const ImageView &target, const OfxRectI &part);
+
 }  // namespace filmrestore

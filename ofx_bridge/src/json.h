@@ -21,15 +21,20 @@ class Json {
     using Array = std::vector<Json>;
     using Object = std::map<std::string, Json>;
 
-    Json() = default;
+    Json();
+    ~Json();
+    Json(const Json &);
+    Json(Json &&) noexcept;
+    Json &operator=(const Json &);
+    Json &operator=(Json &&) noexcept;
     Json(bool value) : value_(value) {}
     Json(std::int64_t value) : value_(value) {}
     Json(int value) : value_(static_cast<std::int64_t>(value)) {}
     Json(double value) : value_(value) {}
     Json(const char *value) : value_(std::string(value)) {}
     Json(std::string value) : value_(std::move(value)) {}
-    Json(Array value) : value_(std::move(value)) {}
-    Json(Object value) : value_(std::move(value)) {}
+    Json(Array value);
+    Json(Object value);
 
     // Throws JsonError where the text is not one JSON value in UTF-8, or is nested deeper than 64.
     static Json parse(std::string_view text);

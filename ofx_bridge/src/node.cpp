@@ -23,18 +23,28 @@ constexpr Parameter own[] = {
      Kind::choice, 0, 0, 0, 0, 0, "", failure_choices, std::size(failure_choices)},
 };
 
+constexpr Parameter of_windows[] = {
+    {parameter::analysis, "Analysis",
+     "The reel's analysis file, made by filmrestore probe: its cuts, and its grain for generated pixels.", "Host", "",
+     Kind::text, 0, 0, 0, 0, 0, "", nullptr, 0},
+    {parameter::defect_alpha, "Alpha is the defect map",
+     "Takes the source's alpha, as infrared scans have it, where no defect map is connected.", "Matte", "",
+     Kind::toggle, 0, 0, 0, 0, 0, "", nullptr, 0},
+};
+
 }  // namespace
 
 const Parameters host_parameters{own, std::size(own)};
+const Parameters window_parameters{of_windows, std::size(of_windows)};
 
 const Node nodes[node_count] = {
     {"org.filmrestore.FilmRestore", "FilmRestore",
      "Removes dust, dirt, hair and scratches from scanned film; untouched pixels stay as they are, bit for bit.",
-     "restore", {generated::restore, std::size(generated::restore)}, true, false},
+     "restore", {generated::restore, std::size(generated::restore)}, true, true, false, false, true},
     {"org.filmrestore.FilmDegrade", "FilmDegrade", "Damages a clean picture as time and projectors do.", "degrade",
-     {generated::degrade, std::size(generated::degrade)}, false, true},
+     {generated::degrade, std::size(generated::degrade)}, false, false, false, true, false},
     {"org.filmrestore.FilmGrain", "FilmGrain", "Adds, matches or reduces grain.", "grain",
-     {generated::grain, std::size(generated::grain)}, false, false},
+     {generated::grain, std::size(generated::grain)}, false, false, true, false, false},
 };
 
 }  // namespace filmrestore

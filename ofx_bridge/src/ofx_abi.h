@@ -165,6 +165,7 @@ enum : OfxStatus {
     unsupported = 5,
     out_of_memory = 8,
     bad_handle = 9,
+    reply_no = 13,
     reply_default = 14,
 };
 

@@ -33,4 +33,10 @@ struct Preset {
     std::size_t count;
 };
 
+// A restorer: frames that it sees at once, and those in the middle that it restores.
+struct Method {
+    const char *name;
+    int window, keep;
+};
+
 }  // namespace filmrestore

@@ -7,9 +7,11 @@
 namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
-// Frames that the restorer sees at once, and those in the middle that it restores.
-constexpr int window = 5;
-constexpr int keep = 3;
+// Of all settings; an engine of other settings refuses this plug-in.
+constexpr char settings_digest[] = "1e9ebdbe727d7efc";
+constexpr Method methods[] = {
+    {"frdm", 5, 3},
+};
 
 constexpr const char *restore_method_choices[] = {"frdm"};
 constexpr const char *restore_quality_choices[] = {"final", "preview"};
