@@ -12,21 +12,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
+from fakes import MedianRestorer
 from film import picture
 from filmrestore import protocol
 from filmrestore.client import Client, Image, find_server
-from filmrestore.restorers.base import REGISTRY
+from filmrestore.restorers.base import REGISTRY, Context, Restored
 from filmrestore.server.serve import Server
 
 HEIGHT, WIDTH = 90, 133
 
 
 @contextmanager
-def running(runtime: Path, **values: Any) -> Iterator[Server]:
+def running(runtime: Path, restorer: str = "fakes:load", **values: Any) -> Iterator[Server]:
     """A server that has ended, and left nothing, when the block ends."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(REGISTRY, "frdm", "fakes:load")
+        patch.setitem(REGISTRY, "frdm", restorer)
         patch.setenv("FILMRESTORE_RUNTIME", str(runtime))
         server = Server("cpu", **values)
         thread = threading.Thread(target=server.serve)
@@ -61,6 +64,25 @@ def image(number: int, *, channels: str = "RGBA", height: int = HEIGHT, width: i
 def array(result: Image) -> np.ndarray:
     """The pixels, shape (h, w, c)."""
     return np.frombuffer(result.pixels, np.float32).reshape(result.shape)
+
+
+class GatedRestorer(MedianRestorer):
+    """Waits at every patch until the gate is open; `reached` says that it has begun to."""
+
+    gate = threading.Event()
+    reached = threading.Event()
+
+    def __call__(self, window: Tensor, context: Context) -> Restored:
+        self.reached.set()
+        assert self.gate.wait(60)
+        return super().__call__(window, context)
+
+
+def load_gated(device: torch.device) -> GatedRestorer:
+    """As the registry calls it; the gate is shut."""
+    GatedRestorer.gate.clear()
+    GatedRestorer.reached.clear()
+    return GatedRestorer(device)
 
 
 class RawClient:
