@@ -1,4 +1,4 @@
-"""The wire between hosts and the engine's server: packets, messages and the fields of each; docs/server.md has the bytes.
+"""The wire between hosts and the engine's server: packets, messages and their fields; docs/server.md has the bytes.
 
 Standard library only, Python 3.9 and newer: hosts load this file inside their own Python.
 """
@@ -9,10 +9,18 @@ import dataclasses
 import hashlib
 import json
 import struct
-from typing import Any, Dict, List, NoReturn, Optional, Tuple
+from typing import Any, Dict, List, NoReturn, Optional, Tuple, Type
 
-from .errors import ProtocolError
-from .settings import DegradeSettings, GrainSettings, RestoreSettings
+from .errors import (
+    Cancelled,
+    FilmRestoreError,
+    InputError,
+    OutputError,
+    ProtocolError,
+    ResourceError,
+    UsageError,
+)
+from .settings import DegradeSettings, GrainSettings, RestoreSettings, Settings
 
 VERSION = 1
 MAGIC = b"FRW"
@@ -35,7 +43,7 @@ SLOT_OFFSET = 4096
 PLANES = ("source", "protect", "defect_map", "reference")
 FRAME_ASKS = ("restore_frame", "degrade_frame", "grain_frame")
 SPAN_ASKS = ("restore_span", "degrade_span", "grain_span")
-NODES = {"restore": RestoreSettings, "degrade": DegradeSettings, "grain": GrainSettings}
+NODES: Dict[str, Type[Settings]] = {"restore": RestoreSettings, "degrade": DegradeSettings, "grain": GrainSettings}
 
 Header = Dict[str, Any]
 Offer = Tuple[str, int, str]
@@ -65,8 +73,8 @@ FIELDS: Dict[str, Dict[str, str]] = {
     "hello": {"client": "text", "settings": "text", "token?": "text"},
     "slot": {"bytes": "count"},
     "drop_slot": {"slot": "count"},
-    **{name: _FRAME_ASK for name in FRAME_ASKS},
-    **{name: _SPAN_ASK for name in SPAN_ASKS},
+    **dict.fromkeys(FRAME_ASKS, _FRAME_ASK),
+    **dict.fromkeys(SPAN_ASKS, _SPAN_ASK),
     "put": {"plane": "text", "frame": "whole", "change": "text", **_IMAGE, **_PLACE},
     "cancel": {"request": "count"},
     "forget": {"clip": "text"},
@@ -113,6 +121,31 @@ CODES = (
 """Every `code` of an error."""
 
 
+def code_of(error: BaseException) -> str:
+    """The code that tells a client of an error."""
+    if isinstance(error, ProtocolError):
+        return error.code
+    return next((code for code, kind in _KINDS.items() if isinstance(error, kind)), "failed")
+
+
+def error_of(code: str, text: str) -> FilmRestoreError:
+    """The error that a server's code and text stand for."""
+    if code in _KINDS:
+        return _KINDS[code](text)
+    if code in ("busy", "limit"):
+        return ResourceError(text)
+    return ProtocolError(text, code=code) if code in CODES[:7] else FilmRestoreError(text)
+
+
+_KINDS: Dict[str, Type[FilmRestoreError]] = {
+    "cancelled": Cancelled,
+    "usage": UsageError,
+    "input": InputError,
+    "resource": ResourceError,
+    "output": OutputError,
+}
+
+
 def pack(header: Header, body_bytes: int = 0) -> bytes:
     """Prefix and header of a packet; the body follows it on the socket.
 
@@ -135,7 +168,9 @@ def unpack_prefix(prefix: bytes) -> Tuple[int, int]:
     """
     magic, version, header, body = PREFIX.unpack(prefix)
     if magic != MAGIC:
-        raise ProtocolError(f"a packet begins with {prefix[:4]!r}: expected {MAGIC!r}; the other side is no filmrestore")
+        raise ProtocolError(
+            f"a packet begins with {prefix[:4]!r}: expected {MAGIC!r}; the other side is no filmrestore"
+        )
     if version != VERSION:
         raise ProtocolError(
             f"the other side speaks version {version} of the wire, this one {VERSION}: "
@@ -164,7 +199,7 @@ def unpack_header(text: bytes) -> Header:
     if not isinstance(header, dict):
         raise ProtocolError(f"a header is {type(header).__name__}: expected an object")
     request = header.get("id")
-    if not _is_count(request) or request > MAX_ID:
+    if not isinstance(request, int) or not _is_count(request):
         raise ProtocolError(f"a header has the id {str(request)[:40]!r}: expected a whole number from 0 to 2**53 - 1")
     try:
         _check(header)
@@ -201,7 +236,7 @@ def settings_list() -> Dict[str, List[Dict[str, Any]]]:
                 "default": entry.default,
                 **dataclasses.asdict(entry.metadata["facts"]),
             }
-            for entry in dataclasses.fields(kind)
+            for entry in dataclasses.fields(kind)  # type: ignore[arg-type]
         ]
         for node, kind in NODES.items()
     }
@@ -261,13 +296,14 @@ def _is_shape(value: Any) -> bool:
 def _is_box(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 4 or not all(_is_count(edge) for edge in value):
         return False
-    return value[0] <= value[2] <= MAX_EDGE and value[1] <= value[3] <= MAX_EDGE
+    x0, y0, x1, y1 = value
+    return bool(x0 <= x1 <= MAX_EDGE and y0 <= y1 <= MAX_EDGE)
 
 
 def _is_frames(value: Any) -> bool:
     if not isinstance(value, list) or len(value) > MAX_OFFERS or not all(_is_whole(number) for number in value):
         return False
-    return all(a < b for a, b in zip(value, value[1:]))
+    return all(value[i] < value[i + 1] for i in range(len(value) - 1))
 
 
 def _is_offers(value: Any) -> bool:
@@ -278,4 +314,5 @@ def _is_offer(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 3:
         return False
     plane, frame, change = value
-    return plane in PLANES and _is_whole(frame) and isinstance(change, str) and len(change) <= MAX_TEXT
+    known = isinstance(plane, str) and plane in PLANES
+    return known and _is_whole(frame) and isinstance(change, str) and len(change) <= MAX_TEXT

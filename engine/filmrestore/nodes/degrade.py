@@ -117,9 +117,7 @@ class _Run:
         self.job = job
         self.shot: Shot = stack.enter_context(open_shot(job.source, job.span))
         self._colour = _open_colour(job, self.shot)
-        self._settings = job.settings
-        if len(self.shot.format.picture) == 1:
-            self._settings = replace(job.settings, stock="monochrome")
+        self._settings = of_stock(job.settings, len(self.shot.format.picture))
         shapes = MaskFolder(job.shapes, exclude_every=job.exclude_every) if job.shapes else None
         self._damage = Damage(self._settings, self.shot.format.height, self.shot.format.width, shapes=shapes)
         self._kinds = [kind for kind, amount in AMOUNTS.items() if getattr(self._settings, amount)]
@@ -145,21 +143,12 @@ class _Run:
         done = self._damage.apply(linear, number)
         self._write_masks(number, frame, done)
         if self._truth is not None:
-            self._truth.write(self._frame(frame, source, linear, done.truth))
-        self._scan.write(self._frame(frame, source, linear, done.scan))
+            self._truth.write(frame.replaced(lit(source, linear, done.truth, self._colour)))
+        self._scan.write(frame.replaced(lit(source, linear, done.scan, self._colour)))
         self.report.made += 1
         self.report.covered += float(done.united().mean())
         if seen != number:
             self.report.moved[number] = seen
-
-    def _frame(self, frame: Frame, source: Frame, linear: Light, light: Light) -> Frame:
-        """The frame with that light; where the light is the source's own, the source's codes stay, bit for bit."""
-        picture = source.picture()
-        still = (light == linear).all(axis=2, keepdims=True)
-        made: Codes = picture if still.all() else np.where(still, picture, self._colour.from_linear(light))
-        codes = source.codes.copy()
-        codes[:, :, list(source.format.picture)] = made
-        return frame.replaced(codes)
 
     def _write_masks(self, number: int, frame: Frame, done: Damaged) -> None:
         if self.job.masks_out is None:
@@ -197,6 +186,27 @@ class _Run:
                 history=history,
             )
         )
+
+
+def lit(source: Frame, linear: Light, light: Light, colour: Colour) -> Codes:
+    """The source's codes under another light; where that is its own, its codes stay, bit for bit.
+
+    Args:
+        source: The frame.
+        linear: Its own light, (h, w, 3).
+        light: The light wanted, (h, w, 3).
+    """
+    picture = source.picture()
+    still = (light == linear).all(axis=2, keepdims=True)
+    made: Codes = picture if still.all() else np.where(still, picture, colour.from_linear(light))
+    codes = source.codes.copy()
+    codes[:, :, list(source.format.picture)] = made
+    return codes
+
+
+def of_stock(settings: DegradeSettings, channels: int) -> DegradeSettings:
+    """The settings for a picture of 1 or 3 channels: one channel is monochrome film."""
+    return replace(settings, stock="monochrome") if channels == 1 else settings
 
 
 def _check(job: DegradeJob) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,14 +143,23 @@ def apply_grain(
 
 def measure_shot(shot: Shot, colour: Colour) -> GrainModel:
     """The grain of a shot, from a few neighbouring frames at a few places of it all: the same for every chunk."""
-    count = len(shot.available)
-    width, height = shot.format.width, shot.format.height
-    x0, y0 = max(0, (width - _EDGE) // 2), max(0, (height - _EDGE) // 2)
-    box = Box(x0=x0, y0=y0, x1=min(width, x0 + _EDGE), y1=min(height, y0 + _EDGE))
+    box = measured_box(shot.format.height, shot.format.width)
+    frames = (shot.read(number, box) for number in measured_frames(shot.available))
+    return measure(colour.to_net(frame.picture()) for frame in frames)
+
+
+def measured_frames(available: Sequence[int]) -> list[int]:
+    """Those of the rising frame numbers whose grain is measured."""
+    count = len(available)
     firsts = np.unique(np.linspace(0, max(count - _RUN, 0), _PLACES).astype(int))
     places = {int(first) + step for first in firsts for step in range(_RUN) if first + step < count}
-    frames = (shot.read(shot.available[place], box) for place in sorted(places))
-    return measure(colour.to_net(frame.picture()) for frame in frames)
+    return [available[place] for place in sorted(places)]
+
+
+def measured_box(height: int, width: int) -> Box:
+    """The window in the middle of a frame in which grain is measured."""
+    x0, y0 = max(0, (width - _EDGE) // 2), max(0, (height - _EDGE) // 2)
+    return Box(x0=x0, y0=y0, x1=min(width, x0 + _EDGE), y1=min(height, y0 + _EDGE))
 
 
 class _Run:

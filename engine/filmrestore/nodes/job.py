@@ -11,7 +11,7 @@ import torch
 
 from ..analysis import Analysis, analyse
 from ..colour import Colour, open_colour
-from ..errors import ResourceError, UsageError
+from ..errors import FilmRestoreError, ResourceError, UsageError
 from ..frame import Box
 from ..media import Shot, open_shot
 from ..restorers.base import Restorer, load_restorer
@@ -146,12 +146,30 @@ def load_device(job: RestoreJob) -> Restorer:
     Raises:
         ResourceError: the device is not there.
     """
+    return restorer_on(job.device, job.settings.method)
+
+
+def restorer_on(name: str, method: str) -> Restorer:
+    """The restorer of that method on the device of that name.
+
+    Raises:
+        ResourceError: the device is not there.
+    """
     try:
-        device = torch.device(job.device)
+        device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ResourceError(f"device {job.device!r} cannot be used: {error}; try --device cpu") from error
-    return load_restorer(job.settings.method, device)
+        raise ResourceError(f"device {name!r} cannot be used: {error}; try --device cpu") from error
+    return load_restorer(method, device)
+
+
+def mapped(error: Exception) -> FilmRestoreError:
+    """Foreign failures of the network as ours; an error of another kind is raised as it is."""
+    if isinstance(error, FilmRestoreError):
+        return error
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "allocate" in str(error).lower():
+        return ResourceError(f"memory ran out: {error}; use fewer --threads or another --device")
+    raise error
 
 
 def reel_analysis(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MixedFormats, UsageError
-from ..frame import Frame
+from ..frame import Codes, Frame
 from ..media import Shot, open_shot
 
 
@@ -66,9 +66,14 @@ class MaskInput:
         else:
             mask = self._masks.read(self._number(number))
             plane, white = mask.picture()[:, :, 0], mask.format.white
-        values = np.clip(np.nan_to_num(plane.astype(np.float32) / np.float32(white)), 0.0, 1.0)
-        return np.asarray(1.0 - values if self._invert else values, np.float32)
+        return mask_values(plane, white, invert=self._invert)
 
     def _number(self, number: int) -> int:
         assert self._masks is not None
         return self._masks.available[0] if len(self._masks.available) == 1 else number
+
+
+def mask_values(plane: Codes, white: float, *, invert: bool) -> NDArray[np.float32]:
+    """A mask's codes, shape (h, w), as float32 0..1; what is not finite counts as its nearest end, NaN as 0."""
+    values = np.clip(np.nan_to_num(plane.astype(np.float32) / np.float32(white)), 0.0, 1.0)
+    return np.asarray(1.0 - values if invert else values, np.float32)

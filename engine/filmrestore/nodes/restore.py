@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -19,8 +18,7 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..cache import TileCache
-from ..colour import Colour
-from ..errors import Cancelled, FilmRestoreError, InputError, ResourceError
+from ..errors import Cancelled, FilmRestoreError, InputError
 from ..fixes import (
     FrameRecord,
     Header,
@@ -39,17 +37,19 @@ from ..media import Shot, Writer, atomic_write, open_writer, write_plane
 from ..media.patterns import parse_pattern
 from ..restorers.base import numeric_class
 from ..scenes import read_cuts
-from .composite import marked, net_luma, repair, view, widened
+from .composite import marked, repair, view, widened
 from .job import (
     Progress,
     RestoreJob,
     RunReport,
     ledger_path,
     load_device,
+    mapped,
     open_job,
     reel_analysis,
     units_of,
 )
+from .lumas import Lumas
 from .mask_input import MaskInput
 from .meter import Meter
 from .reader import WindowReader
@@ -229,10 +229,10 @@ class _Run:
             maps = {n: self._map.read(n, frames[n]) for n in frames} if self._map else None
             blended = self._tiles.blend(unit, frames, maps)
         except (InputError, MemoryError, RuntimeError) as error:
-            self._failed(unit.kept, _mapped(error))
+            self._failed(unit.kept, mapped(error))
             return
         share = (perf_counter() - started) / len(unit.kept)
-        lumas = _Lumas(frames, self.colour)
+        lumas = Lumas(frames, self.colour)
         jobs = {
             number: self._finishers.submit(self._one_frame, number, unit, frames, blended[number], lumas, maps)
             for number in unit.kept
@@ -241,7 +241,7 @@ class _Run:
             try:
                 made = job.result()
             except (InputError, MemoryError) as error:
-                self._failed((number,), _mapped(error))
+                self._failed((number,), mapped(error))
                 continue
             self._write(made, share)
 
@@ -280,18 +280,17 @@ class _Run:
         unit: Unit,
         frames: Mapping[int, Frame],
         blended: Blended,
-        lumas: _Lumas,
+        lumas: Lumas,
         maps: Mapping[int, F32] | None,
     ) -> _Made:
         """Composite, fixes and checksums of one frame."""
         started = perf_counter()
         frame = frames[number]
         settings = self.job.settings
-        around = [n for n in (number - 1, number + 1) if n in unit.sources and unit.present[unit.numbers.index(n)]]
         done = repair(
             frame,
             blended,
-            lambda: [lumas[n] for n in (number, *around)],
+            lambda: lumas.around(number, unit),
             self.colour,
             settings,
             grain=self._grain,
@@ -370,21 +369,6 @@ class _Made:
     spared: int
 
 
-class _Lumas:
-    """Lumas of a window's frames, each made when first asked for."""
-
-    def __init__(self, frames: Mapping[int, Frame], colour: Colour) -> None:
-        self._frames, self._colour = frames, colour
-        self._made: dict[int, F32] = {}
-        self._lock = threading.Lock()
-
-    def __getitem__(self, number: int) -> F32:
-        with self._lock:
-            if number not in self._made:
-                self._made[number] = net_luma(self._frames[number], self._colour)
-            return self._made[number]
-
-
 def _file_facts(shot: Shot, number: int) -> bytes:
     """Name, size and time of the file of a frame."""
     path = shot.path_of(number)
@@ -393,12 +377,3 @@ def _file_facts(shot: Shot, number: int) -> bytes:
     except OSError:
         return f"{path.name} missing".encode()
     return f"{number} {path.name} {stat.st_size} {stat.st_mtime_ns}".encode()
-
-
-def _mapped(error: Exception) -> FilmRestoreError:
-    """Foreign failures of the network as ours."""
-    if isinstance(error, FilmRestoreError):
-        return error
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "allocate" in str(error).lower():
-        return ResourceError(f"memory ran out: {error}; use fewer --threads or another --device")
-    raise error

@@ -1,0 +1,36 @@
+"""Lumas of a window's frames, each made when first asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..colour import Colour
+from ..frame import Frame
+from .composite import net_luma
+from .windows import Unit
+
+F32 = NDArray[np.float32]
+
+
+class Lumas:
+    """Luma (h, w), net encoding, by frame number; safe to share by threads."""
+
+    def __init__(self, frames: Mapping[int, Frame], colour: Colour) -> None:
+        self._frames, self._colour = frames, colour
+        self._made: dict[int, F32] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, number: int) -> F32:
+        with self._lock:
+            if number not in self._made:
+                self._made[number] = net_luma(self._frames[number], self._colour)
+            return self._made[number]
+
+    def around(self, number: int, unit: Unit) -> list[F32]:
+        """The frame's luma, then those of the frames beside it that belong to its shot."""
+        beside = [n for n in (number - 1, number + 1) if n in unit.sources and unit.present[unit.numbers.index(n)]]
+        return [self[n] for n in (number, *beside)]
