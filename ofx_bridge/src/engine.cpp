@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds look_up{50};
-constexpr seconds longest_start{60};       // a cold start reads the libraries from a slow disk
+constexpr seconds longest_start{120};      // a cold start reads the libraries from a slow disk
 constexpr seconds longest_handover{5};     // from the end of our own start to the answer of the client that was faster
 constexpr seconds until_next_attempt{10};  // a failed start is not tried again for every frame
 constexpr std::size_t shown_of_log = 600;

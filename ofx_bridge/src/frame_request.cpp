@@ -8,6 +8,7 @@ namespace filmrestore {
 namespace {
 
 constexpr std::chrono::milliseconds look_up{50};
+constexpr std::chrono::seconds latest_taken{5};  // after its request has ended
 constexpr std::size_t most_in_flight = 2;  // one is packed while the engine reads the other
 constexpr int colour_channels = 3;
 
@@ -52,14 +53,20 @@ class Loan {
 
     // `result` or `error`: the result's slot is ours again.
     void ended(const Json &header) {
-        is_over_ = true;
+        over_at_ = std::chrono::steady_clock::now();
         if (!for_result_) return;
-        const bool is_told = header["type"].text() == "result" && header.has("generation");
-        for_result_->generation = is_told ? header["generation"].whole() : for_result_->generation + 1;
+        if (header.has("generation")) for_result_->generation = header["generation"].whole();
         connection_->give_back(std::move(for_result_));
     }
 
-    bool is_settled() const { return is_over_ && put_.empty(); }
+    bool is_settled() const { return over_at_ && put_.empty(); }
+
+    // A frame that was refused ends its request, and its slot is never said to be taken.
+    void drop_what_is_late() {
+        if (!over_at_ || std::chrono::steady_clock::now() - *over_at_ < latest_taken) return;
+        for (const auto &[number, slot] : put_) connection_->call({{"type", "drop_slot"}, {"slot", number}});
+        put_.clear();
+    }
 
     // Reads what has come, without waiting.
     void catch_up() {
@@ -77,7 +84,7 @@ class Loan {
     std::shared_ptr<Mailbox> mailbox_;
     std::map<std::int64_t, std::unique_ptr<Slot>> put_;
     std::size_t bodies_ = 0;
-    bool is_over_ = false;
+    std::optional<std::chrono::steady_clock::time_point> over_at_;
 };
 
 // Loans of requests that ended before the engine had given everything back.
@@ -98,6 +105,7 @@ class Unsettled {
         const auto settled = [](const std::unique_ptr<Loan> &loan) {
             try {
                 loan->catch_up();
+                loan->drop_what_is_late();
                 return loan->is_settled();
             } catch (const std::exception &) {
                 return true;  // the connection is gone, and its slots with it

@@ -7,7 +7,8 @@
 namespace filmrestore::platform {
 
 bool is_scrubbed(const std::string &entry) {
-    constexpr std::array<const char *, 5> starts = {"PYTHON", "CONDA", "LD_LIBRARY_PATH=", "LD_PRELOAD=", "DYLD_"};
+    constexpr std::array<const char *, 6> starts = {"PYTHON",      "CONDA", "LD_LIBRARY_PATH=",
+                                                    "LD_PRELOAD=", "DYLD_", "VIRTUAL_ENV"};
     for (const char *start : starts) {
         if (entry.compare(0, std::strlen(start), start) == 0) return true;
     }

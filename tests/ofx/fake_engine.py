@@ -68,8 +68,8 @@ class FakeEngine:
 
     def close(self) -> None:
         """Ends as an engine that dies: no goodbye."""
-        for name in ("server-cpu.json", "server-cpu.sock"):
-            (self._folder / name).unlink(missing_ok=True)
+        for left in [*self._folder.glob("server-cpu.*"), *self._folder.glob("slot-*")]:
+            left.unlink()
         for one in (self._listener, *self._open):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -77,9 +77,10 @@ class FakeEngine:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(10)
+                assert not thread.is_alive(), thread
 
     def _start(self, work: Callable[..., None], *arguments: Any) -> None:
-        thread = threading.Thread(target=self._guarded, args=(work, *arguments))
+        thread = threading.Thread(target=self._guarded, args=(work, *arguments), daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -203,11 +204,11 @@ class _Session:
         shape = list(pixels.shape) if pixels.size else request["shape"]
         result = {key: request[key] for key in ("id", "frame", "dtype", "colourspace")}
         result |= {"type": "result", "box": list(box), "shape": shape, "facts": {}}
-        if "slot" not in request or not pixels.size:
+        if "slot" not in request:
             self.send(result, pixels.tobytes())
             return
         memory, generation = self.slots[request["slot"]]
-        assert request["generation"] == generation
+        assert request["generation"] == generation, "a stale slot"
         raw = pixels.astype(np.float32).tobytes()
         memory[protocol.SLOT_OFFSET : protocol.SLOT_OFFSET + len(raw)] = raw
         head = protocol.SLOT_HEAD.pack(protocol.SLOT_MAGIC, request["slot"], generation + 1, len(raw))

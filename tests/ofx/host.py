@@ -12,6 +12,7 @@ from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_int, c_u
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import get_ident
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .images import COMPONENTS, F32, HostImage, Layout
 from .property_sets import BAD_HANDLE, CLIP, EFFECT, ERR_UNKNOWN, FAILED, KNOBS, OK, Handles, PropertySet, written
 
 REPLY_DEFAULT = 14
+_LONGEST_TEST_S = 60  # then a render that hangs is aborted
 
 FetchSuite = CFUNCTYPE(c_void_p, c_void_p, c_char_p, c_int)
 Entry = CFUNCTYPE(c_int, c_char_p, c_void_p, c_void_p, c_void_p)
@@ -70,7 +72,8 @@ class Host:
 
     def __init__(self, binary: Path, *, gives_neighbours: bool = True) -> None:
         self.missing_suites: set[tuple[str, int]] = set()
-        self.aborts: Callable[[], bool] = lambda: False
+        end = monotonic() + _LONGEST_TEST_S
+        self.aborts: Callable[[], bool] = lambda: monotonic() > end
         self.messages: list[tuple[str, str]] = []
         self.progress: list[float | str] = []
         self.progress_answer = OK

@@ -246,6 +246,8 @@ def test_an_abort_cancels_the_request_at_once(host: Host, engine: FakeEngine) ->
     engine.answer = work
     aborted_at: list[float] = []
 
+    never = host.aborts
+
     def abort() -> bool:
         if asked.is_set():
             aborted_at.append(time.monotonic())
@@ -260,7 +262,7 @@ def test_an_abort_cancels_the_request_at_once(host: Host, engine: FakeEngine) ->
     assert engine.is_cancelled.wait(10)
     assert host.messages == []
     assert host.progress in ([], ["start", 0.5, "end"])
-    host.aborts = lambda: False
+    host.aborts = never
     engine.answer = lambda request, planes: ((0, 0, 16, 12), planes["source", request["frame"]] * np.float32(2))
     assert same(node.render(2)[1], doubled(clip.frames[2.0]))
     node.destroy()
