@@ -153,10 +153,10 @@ def find_server(device: str = "cpu", *, name: str = "python") -> Optional[Client
     first = _connect(device)
     if first is None:
         return None
-    first.close()
+    unused = [first]
 
     def connect() -> socket.socket:
-        sock = _connect(device)
+        sock = unused.pop() if unused else _connect(device)
         if sock is None:
             raise EngineError("the engine has ended: start it again")
         return sock

@@ -451,13 +451,13 @@ def test_many_rounds_leave_no_memory_no_descriptor_and_no_thread(server: serve.S
         with client() as engine:
             engine.restore_frame(name, 1003, FILM)
 
-    for _ in range(5):
+    for _ in range(3):
         round_of("warm")
     until(lambda: alone(server))
     gc.collect()
     process = psutil.Process()
     before = process.memory_info().rss, process.num_fds(), threading.active_count()
-    for _ in range(25):
+    for _ in range(12):
         round_of("again")
     until(lambda: alone(server))
     gc.collect()
