@@ -43,7 +43,7 @@ def running(runtime: Path, restorer: str = "fakes:load", **values: Any) -> Itera
         server = Server("cpu", **values)
         thread = threading.Thread(target=server.serve)
         thread.start()
-        until(lambda: (runtime / "server-cpu.json").exists())
+        until((runtime / "server-cpu.json").exists)
         try:
             yield server
         finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from server_house import HEIGHT, WIDTH, array, client, image, running
 
 from fakes import MedianRestorer
 from film import SPECKS, read_codes, write_image
@@ -23,7 +24,6 @@ from filmrestore.patches import patch_grid
 from filmrestore.restorers.base import REGISTRY
 from filmrestore.server.serve import Server
 from filmrestore.settings import DegradeSettings, GrainSettings, RestoreSettings
-from server_house import HEIGHT, WIDTH, array, client, image, running
 
 FRAMES = range(1000, 1012)
 ROOT = Path(__file__).parents[2]
