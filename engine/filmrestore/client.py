@@ -153,10 +153,10 @@ def find_server(device: str = "cpu", *, name: str = "python") -> Optional[Client
     first = _connect(device)
     if first is None:
         return None
-    first.close()
+    unused = [first]
 
     def connect() -> socket.socket:
-        sock = _connect(device)
+        sock = unused.pop() if unused else _connect(device)
         if sock is None:
             raise EngineError("the engine has ended: start it again")
         return sock
@@ -287,6 +287,7 @@ class _Line:
         self._next_id = 0
         self._free: List[_Slot] = []
         self._inline = False
+        self._last_words: Optional[EngineError] = None
         self.error: Optional[EngineError] = None
         self._reader = threading.Thread(target=self._read, name="filmrestore", daemon=True)
         self._reader.start()
@@ -320,6 +321,7 @@ class _Line:
                 if body is not None:
                     self._socket.sendall(body)
         except OSError as error:
+            self._reader.join()  # which knows why
             raise self.error or EngineError(f"the engine broke off: {error}") from error
 
     def call(self, header: Header) -> Header:
@@ -390,14 +392,14 @@ class _Line:
                 body = self._exactly(body_bytes)
                 with self._lock:
                     inbox = self._inboxes.get(header["id"])
-                    if inbox is None and header["type"] == "error" and len(self._inboxes) == 1:
-                        inbox = next(iter(self._inboxes.values()))  # said before an id could be read
                 if inbox is not None:
                     inbox.put((header, body))
+                elif header["type"] == "error" and header["id"] == 0:  # not of a request: why the server hangs up
+                    self._last_words = ProtocolError(header["text"], code=header["code"])
         except EngineError as error:
-            failure = error
+            failure = self._last_words or error
         except OSError as error:
-            failure = EngineError(f"the engine broke off: {error}\n{self._log()}")
+            failure = self._last_words or EngineError(f"the engine broke off: {error}\n{self._log()}")
         with self._lock:
             self.error = failure
             waiting = list(self._inboxes.values())

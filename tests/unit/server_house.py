@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,14 @@ from filmrestore.server.serve import Server
 HEIGHT, WIDTH = 90, 133
 
 
+def until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits for what other threads do."""
+    end = monotonic() + seconds
+    while not is_so():
+        assert monotonic() < end, "waited in vain"
+        threading.Event().wait(0.01)
+
+
 @contextmanager
 def running(runtime: Path, restorer: str = "fakes:load", **values: Any) -> Iterator[Server]:
     """A server that has ended, and left nothing, when the block ends."""
@@ -34,6 +43,7 @@ def running(runtime: Path, restorer: str = "fakes:load", **values: Any) -> Itera
         server = Server("cpu", **values)
         thread = threading.Thread(target=server.serve)
         thread.start()
+        until((runtime / "server-cpu.json").exists)
         try:
             yield server
         finally:
@@ -44,13 +54,9 @@ def running(runtime: Path, restorer: str = "fakes:load", **values: Any) -> Itera
 
 def client() -> Client:
     """A client of the server that runs."""
-    found = None
-    for _ in range(600):  # the file is written by the server's thread
-        found = find_server(name="test")
-        if found is not None:
-            return found
-        threading.Event().wait(0.05)
-    raise AssertionError("no server answers")
+    found = find_server(name="test")
+    assert found is not None
+    return found
 
 
 def image(number: int, *, channels: str = "RGBA", height: int = HEIGHT, width: int = WIDTH) -> Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -12,19 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from server_house import HEIGHT, WIDTH, array, client, image, running
 
 from fakes import MedianRestorer
 from film import SPECKS, read_codes, write_image
 from filmrestore import client as wire
 from filmrestore.client import Client, Image, ensure_server, runtime_folder
-from filmrestore.errors import Cancelled, EngineError, ResourceError, UsageError
+from filmrestore.errors import EngineError, UsageError
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
 from filmrestore.patches import patch_grid
 from filmrestore.restorers.base import REGISTRY
 from filmrestore.server.serve import Server
 from filmrestore.settings import DegradeSettings, GrainSettings, RestoreSettings
-from server_house import HEIGHT, WIDTH, array, client, image, running
 
 FRAMES = range(1000, 1012)
 ROOT = Path(__file__).parents[2]
@@ -310,3 +309,105 @@ def test_loopback_tcp_with_its_token_serves_the_same_frames(
         file.write_text(file.read_text().replace('"token": "', '"token": "x'))
         with pytest.raises(EngineError, match="token"):
             client()
+
+
+SERVE = (
+    f"import sys; sys.path[:0] = [{str(ROOT / 'engine')!r}, {str(ROOT / 'tests')!r}]\n"
+    "from filmrestore.restorers.base import REGISTRY; REGISTRY['frdm'] = 'fakes:load'\n"
+    "from filmrestore.cli import main; main()"
+)
+START = [sys.executable, "-c", SERVE, "serve", "--threads", "1", "--no-cache", "--idle", "120"]
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FILMRESTORE_RUNTIME", str(tmp_path / "run"))
+    return tmp_path / "run"
+
+
+def test_a_server_is_started_once_found_again_and_replaced_when_it_is_killed(
+    runtime: Path, plate: dict[int, Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    made: list[Client] = []
+    threads = [threading.Thread(target=lambda: made.append(ensure_server(command=START))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(180)
+    first, second = made
+    try:
+        assert first.welcome["pid"] == second.welcome["pid"] != os.getpid()
+        expected = array(first.restore_frame("a", 1003, plate))
+        os.kill(first.welcome["pid"], 9)
+        with pytest.raises(EngineError, match="broke off"):
+            for _ in range(1000):  # until the death is noticed
+                first.restore_frame("a", 1003, plate, {"output": "matte"})
+                time.sleep(0.01)
+        assert np.array_equal(array(first.restore_frame("a", 1003, plate)), expected)
+        assert second.status()["pid"] == first.welcome["pid"]
+    finally:
+        first.stop_server()
+    second.close()
+    for _ in range(600):
+        if not (runtime / "server-cpu.json").exists():
+            break
+        time.sleep(0.05)
+    assert [path.name for path in runtime.iterdir() if path.suffix in (".json", ".sock")] == []
+
+
+def test_a_server_that_cannot_start_says_why_at_once(runtime: Path) -> None:
+    began = time.monotonic()
+    dies = [sys.executable, "-S", "-c", "import sys; print('no weights in sight', file=sys.stderr); sys.exit(3)"]
+    with pytest.raises(EngineError, match=r"code 3[\s\S]*no weights in sight"):
+        ensure_server(command=dies)
+    with pytest.raises(EngineError, match="cannot be run"):
+        ensure_server(command=["/nowhere/python"])
+    assert time.monotonic() - began < 5
+
+
+def test_a_server_that_never_answers_is_given_up(runtime: Path) -> None:
+    hangs = [sys.executable, "-S", "-c", "import time; print('thinking', flush=True); time.sleep(20)"]
+    with pytest.raises(EngineError, match=r"within 1 s[\s\S]*"):
+        ensure_server(command=hangs, start_s=1.0)
+
+
+def test_a_runtime_folder_that_others_may_use_is_refused(runtime: Path) -> None:
+    runtime.mkdir(mode=0o755)
+    runtime.chmod(0o755)
+    with pytest.raises(EngineError, match="0755"):
+        runtime_folder()
+    runtime.rmdir()
+    runtime.symlink_to(runtime.parent)
+    with pytest.raises(EngineError, match="link"):
+        runtime_folder()
+    runtime.unlink()
+    assert runtime_folder().stat().st_mode & 0o777 == 0o700
+
+
+def test_the_interpreter_is_the_one_that_install_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wire._interpreter() == sys.executable
+    (tmp_path / "engine.json").write_text('{"python": "/opt/engine/bin/python"}')
+    monkeypatch.setattr(wire, "__file__", str(tmp_path / "client.py"))
+    assert wire._interpreter() == "/opt/engine/bin/python"
+
+
+def test_pixels_that_are_not_of_their_shape_are_refused() -> None:
+    with pytest.raises(EngineError, match="bytes of pixels"):
+        Image(2, 2, "RGBA", bytes(63))
+
+
+def test_the_verb_says_what_the_server_does_and_ends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from filmrestore.cli import run
+
+    with running(tmp_path / "run") as server:
+        assert run(["serve", "--status"]) == 0
+        assert '"running": 0' in capsys.readouterr().out
+        assert run(["serve"]) == 0 and "server already" in capsys.readouterr().err
+        assert run(["serve", "--stop"]) == 0
+        assert server._stop.wait(60)
+    monkeypatch.setenv("FILMRESTORE_RUNTIME", str(tmp_path / "none"))
+    assert run(["serve", "--stop"]) == 1
+    assert "no server runs" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from time import monotonic
 import numpy as np
 import psutil
 import pytest
+from server_house import GatedRestorer, RawClient, array, client, image, running, until
 
 from filmrestore import protocol
 from filmrestore.client import Client, Image, find_server
@@ -23,7 +24,6 @@ from filmrestore.errors import Cancelled, EngineError, FilmRestoreError, Protoco
 from filmrestore.server import serve
 from filmrestore.server.session import Limits
 from filmrestore.server.slots import SHARED_MEMORY
-from server_house import GatedRestorer, RawClient, array, client, image, running
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "wire"
 SMALL = {"height": 40, "width": 46}
@@ -59,21 +59,13 @@ def runtime(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(runtime: Path) -> Iterator[serve.Server]:
-    with running(runtime, limits=Limits(patience_s=2.0)) as server, client():
+    with running(runtime, limits=Limits(patience_s=2.0)) as server:
         yield server
     assert slot_files() == []
 
 
 def slot_files() -> list[str]:
     return [path.name for path in SHARED_MEMORY.glob(f"filmrestore-{os.getuid()}-{os.getpid()}-*")]
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Waits for what other threads do; fails after a minute."""
-    end = monotonic() + 60
-    while not is_so():
-        assert monotonic() < end
-        threading.Event().wait(0.01)
 
 
 def alone(server: serve.Server) -> bool:
@@ -117,8 +109,10 @@ def test_thousands_of_fuzzed_messages_crash_nothing_and_leave_nothing(server: se
     chance = random.Random(1)
     with client() as engine:
         expected = expected_frames(engine)
+    gc.collect()
+    before = psutil.Process().memory_info().rss
     sent = 0
-    while sent < 3000:
+    while sent < int(os.environ.get("FUZZ", "2000")):
         raw = RawClient(runtime)
         try:
             for _ in range(40):
@@ -127,10 +121,12 @@ def test_thousands_of_fuzzed_messages_crash_nothing_and_leave_nothing(server: se
                 if b'"stop"' not in message:
                     raw.socket.sendall(message)
         except OSError:  # the server had enough of this one
-            sent += 0
+            continue
         finally:
             raw.close()
     until(lambda: alone(server))
+    gc.collect()
+    assert psutil.Process().memory_info().rss - before < 64 * 2**20
     with client() as engine:
         for number, frame in expected_frames(engine).items():
             assert np.array_equal(frame, expected[number], equal_nan=True)
@@ -141,9 +137,7 @@ def test_an_unreadable_prefix_is_answered_and_ends_the_connection(
     server: serve.Server, runtime: Path, name: str
 ) -> None:
     [code] = [
-        case["refused"]
-        for case in json.loads((GOLDEN / "cases.json").read_text())
-        if case["file"] == f"{name}.bin"
+        case["refused"] for case in json.loads((GOLDEN / "cases.json").read_text()) if case["file"] == f"{name}.bin"
     ]
     raw = RawClient(runtime)
     raw.socket.sendall((GOLDEN / f"{name}.bin").read_bytes())
@@ -157,7 +151,7 @@ def test_a_wrong_message_costs_an_error_and_the_connection_goes_on(server: serve
     raw.say({"type": "explode", "id": 5}, b"x" * 1000)
     answer = raw.hear()
     assert (answer["type"], answer["id"], answer["code"]) == ("error", 5, "message")
-    raw.say({"type": "welcome", **{name: 1 for name in ()}, "id": 6, **welcome()})
+    raw.say({"type": "welcome", **dict.fromkeys((), 1), "id": 6, **welcome()})
     assert raw.hear()["code"] == "message"
     raw.say({"type": "status", "id": 7})
     assert raw.hear()["type"] == "status_is"
@@ -333,7 +327,7 @@ def test_cancel_storms_leave_nothing_and_break_nothing(server: serve.Server) -> 
 def test_frames_go_before_a_span_that_is_at_work(runtime: Path, tmp_path: Path) -> None:
     from film import write_shot
 
-    scan = write_shot(tmp_path / "scan", 12)
+    scan = write_shot(tmp_path / "scan", 6, height=48, width=48)
     with running(runtime) as server, client() as engine:
         order: list[str] = []
         frame = threading.Thread(target=lambda: (engine.restore_frame("a", 1003, FILM), order.append("frame")))
@@ -351,9 +345,7 @@ def test_frames_go_before_a_span_that_is_at_work(runtime: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("trick", ["stale", "cut", "head", "offset", "large", "foreign"])
-def test_a_slot_that_is_not_what_the_message_says_is_an_error(
-    server: serve.Server, runtime: Path, trick: str
-) -> None:
+def test_a_slot_that_is_not_what_the_message_says_is_an_error(server: serve.Server, runtime: Path, trick: str) -> None:
     raw = RawClient(runtime)
     raw.say({"type": "slot", "id": 1, "bytes": len(PIXELS)})
     slot = raw.hear()
@@ -379,9 +371,7 @@ def test_a_slot_that_is_not_what_the_message_says_is_an_error(
     raw.close()
 
 
-def test_a_frame_in_a_slot_comes_back_in_another_under_the_next_generation(
-    server: serve.Server, runtime: Path
-) -> None:
+def test_a_frame_in_a_slot_comes_back_in_another_under_the_next_generation(server: serve.Server, runtime: Path) -> None:
     raw = RawClient(runtime)
     slots = []
     for number in (1, 2):
@@ -436,7 +426,8 @@ def test_more_than_the_limits_is_refused_with_words(runtime: Path) -> None:
         assert fourth.hear()["code"] == "limit" and fourth.is_closed()
         for number in (5, 6):  # one at work, one in the queue
             raw.say({**PUT, "id": number}, PIXELS)
-            until(lambda number=number: raw.hear()["type"] == "taken")  # type: ignore[misc]
+            while raw.hear()["type"] != "taken":
+                continue
             until(lambda: server.status()["running"] == 1)
         third.say({**ASK, "id": 1})
         assert third.hear()["type"] == "need"
@@ -454,13 +445,13 @@ def test_many_rounds_leave_no_memory_no_descriptor_and_no_thread(server: serve.S
         with client() as engine:
             engine.restore_frame(name, 1003, FILM)
 
-    for _ in range(5):
+    for _ in range(3):
         round_of("warm")
     until(lambda: alone(server))
     gc.collect()
     process = psutil.Process()
     before = process.memory_info().rss, process.num_fds(), threading.active_count()
-    for _ in range(25):
+    for _ in range(12):
         round_of("again")
     until(lambda: alone(server))
     gc.collect()
@@ -476,7 +467,7 @@ def test_a_second_server_of_the_device_is_refused(server: serve.Server) -> None:
 
 def test_an_idle_server_ends_and_leaves_no_file(runtime: Path) -> None:
     with running(runtime, idle_s=0.3):
-        until(lambda: (runtime / "server-cpu.json").exists())
+        until((runtime / "server-cpu.json").exists)
         until(lambda: not (runtime / "server-cpu.json").exists())
         until(lambda: not (runtime / "server-cpu.sock").exists())
 
@@ -491,13 +482,16 @@ def test_another_user_is_refused(server: serve.Server, runtime: Path, monkeypatc
         find_server()
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can be another user")
+@pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0 or not Path("/usr/bin/python3").exists(),
+    reason="only root can be another user, and only a Python that all may run",
+)
 def test_a_real_other_user_is_refused_even_where_the_folder_is_open(server: serve.Server, runtime: Path) -> None:
     code = (
         "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(30)\n"
         "print(b'another user' in s.recv(4096))"
     )
-    command = [sys.executable, "-I", "-S", "-c", code, "server-cpu.sock"]
+    command = ["/usr/bin/python3", "-I", "-S", "-c", code, "server-cpu.sock"]
     shut = subprocess.run(command, capture_output=True, text=True, user=65534, cwd=runtime, check=False)
     assert "PermissionError" in shut.stderr
     (runtime / "server-cpu.sock").chmod(0o777)
