@@ -6,12 +6,13 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo install test lint format check docs clean
+.PHONY: help demo install test lint format check docs ofx clean
 
 help:
 	@echo "make demo   install, make a damaged sample shot, restore it, and say what to open"
 	@echo "make test   install and run the tests"
 	@echo "make check  what has to be clean before a change goes in: make lint, then make test"
+	@echo "make ofx    build FilmRestore.ofx.bundle into build/ofx (wants cmake and a C++17 compiler)"
 	@echo "make docs   write the generated parts of the docs anew"
 
 demo: $(VENV)/installed-demo
@@ -36,9 +37,14 @@ format: $(VENV)/installed-test
 
 docs: $(VENV)/installed-test
 	$(BIN)/python docs/generate.py
+	$(BIN)/python ofx_bridge/generate.py
+
+ofx:
+	cmake -S ofx_bridge -B build/ofx
+	cmake --build build/ofx
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo build/ofx
 
 $(VENV)/installed-demo $(VENV)/installed-test: $(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
 	@echo "installing into $(VENV): a few minutes, about 1.6 GB"

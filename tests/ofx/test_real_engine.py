@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,42 +14,49 @@ import numpy as np
 import pytest
 
 from fakes import MedianRestorer
-from film import read_codes, write_image
+from film import picture, read_codes, write_image
 from filmrestore.client import find_server
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
 from filmrestore.patches import patch_grid
 from filmrestore.restorers.base import REGISTRY
-from server_house import HEIGHT, WIDTH, image, running
+from filmrestore.server.serve import Server
 
 from .host import OK, Clip, Host
 from .images import F32, Layout
 from .test_render import same
 
 FIRST, LAST = 1000, 1047
+HEIGHT, WIDTH = 61, 75
 
 
 def plate() -> dict[int, F32]:
-    """Frames with specks, RGBA."""
-    frames = {}
-    for number in range(FIRST, LAST + 1):
-        frame = image(number)
-        pixels = np.array(frame.pixels, np.float32).reshape(frame.height, frame.width, -1)
-        alpha = np.full((*pixels.shape[:2], 1), 0.5, np.float32)
-        frames[number] = np.concatenate([pixels[..., :3], alpha], axis=2)
-    return frames
+    """Frames with specks, RGBA; the alpha is a ramp that nothing may touch."""
+    alpha = np.broadcast_to(np.linspace(-1, 2, WIDTH, dtype=np.float32)[None, :, None], (HEIGHT, WIDTH, 1))
+    numbers = range(FIRST, LAST + 1)
+    return {n: np.concatenate([picture(n, HEIGHT, WIDTH).astype(np.float32), alpha], axis=2) for n in numbers}
 
 
 @pytest.fixture()
-def served(runtime: Path) -> Iterator[Path]:
-    with running(runtime):
-        yield runtime
+def served(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real server in this process, with the tests' quick restorer."""
+    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
+    server = Server("cpu", threads=1)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    end = time.monotonic() + 60
+    while not (runtime / "server-cpu.json").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    yield runtime
+    server.stop()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_48_frames_are_those_of_the_command_for_one_pass_of_patches(
-    host: Host, served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Host, served: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
     frames = plate()
     for number, pixels in frames.items():
         write_image(tmp_path / f"scan.{number}.exr", pixels)
