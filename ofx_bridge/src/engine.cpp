@@ -164,6 +164,13 @@ std::shared_ptr<Connection> Engine::connection(const std::function<bool()> &is_a
     throw EngineError("start", reason_);
 }
 
+void Engine::discard(const std::shared_ptr<Connection> &lost) {
+    const std::lock_guard lock(mutex_);
+    if (connection_ != lost) return;
+    connection_.reset();
+    state_ = State::idle;
+}
+
 void Engine::stop() {
     std::unique_lock lock(mutex_);
     is_stopping_ = true;

@@ -20,6 +20,8 @@ class Engine {
     void begin();
     // Waits for the engine. Throws EngineError: "start" with the reason, or "cancelled" when the host aborts.
     std::shared_ptr<Connection> connection(const std::function<bool()> &is_aborted);
+    // Gives up a connection that turned out to be lost, so that the next one is another.
+    void discard(const std::shared_ptr<Connection> &lost);
     // Ends the search and the connection; the engine itself goes on for others.
     void stop();
 

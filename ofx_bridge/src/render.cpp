@@ -199,7 +199,8 @@ void make(Effect &effect, const Moment &moment, const Image &source, const Image
     const Watch watch{[&] { return progress.is_refused() || suites().effect->abort(effect.handle()) != 0; },
                       [&](double share) { progress.show(share); }};
     const std::string colourspace = colourspace_of(effect, moment.time);
-    auto connection = Engine::of_this_process().connection(watch.is_aborted);
+    Engine &engine = Engine::of_this_process();
+    const auto connection = engine.connection(watch.is_aborted);
     Plates plates(effect, moment, source, colourspace);
     const FrameAsk ask = ask_of(effect, moment, plates, colourspace);
     const auto use = [&](const FrameAnswer &answer) { lay_over(answer, plates.box(), output, moment.window); };
@@ -208,7 +209,8 @@ void make(Effect &effect, const Moment &moment, const Image &source, const Image
     } catch (const EngineError &error) {
         // Engines end when nobody has asked for anything for a while, and are started again.
         if (error.code != "lost") throw;
-        ask_for_frame(Engine::of_this_process().connection(watch.is_aborted), ask, watch, use);
+        engine.discard(connection);
+        ask_for_frame(engine.connection(watch.is_aborted), ask, watch, use);
     }
     effect.say(ofx::message_warning, plates.is_alone() ? no_neighbours : "");
 }

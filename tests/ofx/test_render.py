@@ -346,7 +346,9 @@ def test_an_engine_that_was_replaced_is_found_again(host: Host, runtime: Path) -
     node = host.plugin("FilmRestore").create(Source=clip)
     for _ in range(2):
         engine = FakeEngine(runtime)
-        assert same(node.render(2)[1], doubled(clip.frames[2.0]))
+        made = node.render(2)[1]
+        assert host.messages == []
+        assert same(made, doubled(clip.frames[2.0]))
         assert len(engine.hellos) == 1
         engine.close()
     node.destroy()
