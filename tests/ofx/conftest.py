@@ -48,7 +48,7 @@ def binary(shared_folder: Path) -> Path:
     """The plug-in's file inside the bundle."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         pytest.skip("the test host takes variable arguments as Linux on x86-64 passes them")
-    folder = build(Path(os.environ.get("OFXB") or shared_folder / "ofx"), targets=("plugin",))
+    folder = build(shared_folder / "ofx", targets=("plugin",))
     return folder / "FilmRestore.ofx.bundle" / "Contents" / "Linux-x86-64" / "FilmRestore.ofx"
 
 

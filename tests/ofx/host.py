@@ -337,7 +337,9 @@ class Plugin:
         self.host, self.facts = host, facts
         self.identifier = facts.pluginIdentifier.decode()
 
-    def act(self, action: str, handle: int = 0, given: PropertySet | None = None, out: PropertySet | None = None) -> int:
+    def act(
+        self, action: str, handle: int = 0, given: PropertySet | None = None, out: PropertySet | None = None
+    ) -> int:
         handles = [self.host.handles.of(properties) if properties is not None else 0 for properties in (given, out)]
         return int(self.facts.mainEntry(action.encode(), handle, *handles))
 

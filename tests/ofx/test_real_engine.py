@@ -58,9 +58,7 @@ def served(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert not thread.is_alive()
 
 
-def test_48_frames_are_those_of_the_command_for_one_pass_of_patches(
-    host: Host, served: Path, tmp_path: Path
-) -> None:
+def test_48_frames_are_those_of_the_command_for_one_pass_of_patches(host: Host, served: Path, tmp_path: Path) -> None:
     frames = plate()
     for number, pixels in frames.items():
         write_image(tmp_path / f"scan.{number}.exr", pixels)
