@@ -1,4 +1,4 @@
-"""The handles and properties of the test host: plain values by name, refused where the standard has no such property."""
+"""Handles and properties of the test host: plain values by name, refused where the standard has no such property."""
 
 from __future__ import annotations
 
@@ -68,9 +68,8 @@ class PropertySet:
 
     def set(self, name: str, index: int, value: Any) -> int:
         if self.allowed is not None and self.allowed.get(name) is not type(value):
-            if not name.startswith("OfxPropInstance"):
-                self.refused.append(name)
-                return ERR_UNKNOWN
+            self.refused.append(name)
+            return ERR_UNKNOWN
         held = self.values.setdefault(name, [])
         if index < 0 or index > len(held):
             return BAD_INDEX

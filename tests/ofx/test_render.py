@@ -359,7 +359,8 @@ def test_an_engine_that_dies_at_its_start_is_shown_with_its_last_words(
 ) -> None:
     program = runtime / "python"
     program.write_text(
-        '#!/bin/sh\necho "$@"\nenv | grep -c "^PYTHON\\|^LD_PRELOAD\\|^CONDA"\necho "no module named torch" >&2\nexit 3\n'
+        '#!/bin/sh\necho "$@"\nenv | grep -c "^PYTHON\\|^LD_PRELOAD\\|^CONDA"\n'
+        'echo "no module named torch" >&2\nexit 3\n'
     )
     program.chmod(0o700)
     monkeypatch.setenv("FILMRESTORE_PYTHON", str(program))
