@@ -19,8 +19,8 @@ NODES: tuple[tuple[str, type[Settings]], ...] = (
     ("grain", GrainSettings),
 )
 
-OPENING = """// The nodes' settings as parameters. Made from engine/filmrestore/settings.py by ofx_bridge/generate.py; edit neither
-// numbers nor words here.
+OPENING = """// The nodes' settings as parameters.
+// Made from engine/filmrestore/settings.py by ofx_bridge/generate.py: edit neither numbers nor words here.
 #pragma once
 
 #include "parameter.h"

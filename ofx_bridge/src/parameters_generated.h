@@ -1,5 +1,5 @@
-// The nodes' settings as parameters. Made from engine/filmrestore/settings.py by ofx_bridge/generate.py; edit neither
-// numbers nor words here.
+// The nodes' settings as parameters.
+// Made from engine/filmrestore/settings.py by ofx_bridge/generate.py: edit neither numbers nor words here.
 #pragma once
 
 #include "parameter.h"

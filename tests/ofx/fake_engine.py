@@ -1,4 +1,4 @@
-"""An engine for tests of the plug-in alone: speaks the wire of docs/server.md, does what the test says with the pixels."""
+"""An engine for tests of the plug-in alone: speaks the wire of docs/server.md, does with pixels what the test says."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class Host:
             ],
             ("OfxImageEffectSuite", 1): [
                 (c_int, [p, p], lambda effect, out: self._give(self.handles[effect].properties_handle, out)),
-                (c_int, [p, p], lambda effect, out: self._give(effect, out)),
+                (c_int, [p, p], self._give),
                 (c_int, [p, c_char_p, p], self._define_clip),
                 (c_int, [p, c_char_p, p, p], self._clip_handle),
                 (c_int, [p, p], lambda clip, out: self._give(self.handles[clip].properties_handle, out)),
