@@ -32,8 +32,8 @@ Progress = Callable[[str, int, int], None]
 SIZES = {"640x480": 12, "2048x1556": 6, "4096x3112": 3}
 """Size -> frames."""
 
-NETWORK = ("motion", "guidance", "denoise", "network")
-"""Stages that a warm cache must leave out; "network" is what the restorer does beside the other three."""
+NETWORK = ("motion", "guidance", "denoise")
+"""Stages that a warm cache must leave out."""
 
 THREADS = 2
 
