@@ -85,7 +85,9 @@ def measured(job_file: Path) -> Measured:
     ended = time.perf_counter()
     watcher.join()
     drain.join()
-    child.stdout.close()
+    for pipe in (child.stdout, child.stderr):
+        assert pipe is not None
+        pipe.close()
     if child.returncode or first != READY:
         raise FilmRestoreError(f"the restore process ended with {child.returncode}: {''.join(errors)[-600:]}")
     report = json.loads(answer)
