@@ -9,7 +9,7 @@ from torch.nn import functional
 
 DAMAGE_WEIGHT = 4.0
 """Of a damaged pixel in the cross entropy, against a clean, still one."""
-MOTION_WEIGHT = 3.0
+MOTION_WEIGHT = 6.0
 """Added to a clean pixel's weight where the picture changes from frame to frame: there a false alarm erases."""
 FULL_MOTION = 0.1
 """Change between frames, net units, that counts as motion in full."""
