@@ -279,6 +279,10 @@ def test_the_rate_forgets_the_frames_that_were_done_already() -> None:
         rate.add(done)
     assert rate.per_second() == pytest.approx(0.5)
     assert rate.seconds_left(699, 709) == pytest.approx(20.0)
+    rate.add(0)
+    clock.now += 4.0
+    rate.add(1)
+    assert rate.per_second() == pytest.approx(0.25)
 
 
 def test_plain_lines_come_seconds_apart_and_at_the_end(capsys: Captured) -> None:
