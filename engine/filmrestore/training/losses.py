@@ -51,6 +51,17 @@ def picture_loss(
     return ((picture - truth).abs() * cost).sum() / (3.0 * cost.sum())
 
 
+def harm_loss(
+    composite: Float[Tensor, "bt 3 h w"], truth: Float[Tensor, "bt 3 h w"], matte: Float[Tensor, "bt 1 h w"]
+) -> Float[Tensor, ""]:
+    """Absolute error of what would be shown, the same weight everywhere, against the area of the damage.
+
+    A false alarm costs what it destroys: nothing where the base is right, much where it brings in a neighbour's dirt.
+    """
+    inside = functional.max_pool2d(matte, 2 * MARGIN + 1, stride=1, padding=MARGIN)
+    return (composite - truth).abs().sum() / (3.0 * (OUTSIDE + (1.0 - OUTSIDE) * inside).sum())
+
+
 def motion_of(truth: Float[Tensor, "b t 3 h w"]) -> Float[Tensor, "b t 1 h w"]:
     """How much each frame differs from its neighbours where it stands, 0..1, a little widened."""
     if truth.shape[1] == 1:
