@@ -1,5 +1,6 @@
 """The motion guard: what neighbours show again, moved, is spared; dirt and scratches are not."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -39,6 +40,24 @@ def test_a_thrown_ball_is_picture(step: tuple[int, int]) -> None:
     clean = background()
     frames = [grainy(with_disc(clean, 100 + k * step[0], 80 + k * step[1]), k + 5) for k in (-1, 0, 1)]
     assert judge(frames[1], clean, [frames[0], frames[2]])
+
+
+def test_a_large_thing_that_turns_and_flies_fast_is_picture() -> None:
+    clean = np.kron(background(3), np.ones((3, 3), np.float32))[:400, :600]
+    frames = []
+    for k in (-1, 0, 1):
+        plate = np.zeros((400, 600), np.uint8)
+        cv2.ellipse(plate, (300 + 95 * k, 200 + 12 * k), (34, 22), 25.0 * k, 0, 360, 255, -1)
+        alpha = cv2.GaussianBlur(plate, (0, 0), 4).astype(np.float32) / 255 * 0.7
+        frames.append((clean * (1 - alpha) + 0.95 * alpha).astype(np.float32))
+    assert judge(frames[1], clean, [frames[0], frames[2]], reach=20)
+
+
+def test_a_large_blotch_on_one_frame_is_not_picture() -> None:
+    clean = np.kron(background(3), np.ones((3, 3), np.float32))[:400, :600]
+    blotch = clean.copy()
+    blotch[180:215, 280:330] = 0.95
+    assert not judge(blotch, clean, [np.roll(clean, 3, axis=1), np.roll(clean, -3, axis=1)], reach=20)
 
 
 def test_a_ball_that_a_cut_or_an_edge_hides_once_is_spared_by_the_one_neighbour_there_is() -> None:

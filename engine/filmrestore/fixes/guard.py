@@ -13,7 +13,9 @@ from ..frame import Box
 F32 = NDArray[np.float32]
 _BORDER = 4  # pixels of surroundings that move with a mark
 _RIM = np.float32(0.55)  # weight of the one pixel around a mark; matchTemplate squares it
-_WIDEST = 160  # a longer mark is no thrown ball; it is judged by the network alone
+_WIDEST = 240  # a longer mark is no thrown ball; it is judged by the network alone
+_FINE = 16  # pixels: marks up to this are looked for at full size
+_COARSEST = 8  # and none at less than an eighth
 
 
 def is_moving_picture(
@@ -49,7 +51,9 @@ def is_moving_picture(
     contrast = float(np.abs(now[box.slices] - clean)[mark].mean())
     if contrast <= 1e-4:
         return False
-    limit = 0.7 * guard  # share of the mark's contrast that may remain when it is laid over its likeness
+    # Share of the mark's contrast that may remain when it is laid over its likeness. Large things turn as they fly,
+    # and chance finds no second likeness of theirs on one path.
+    limit = (0.7 if max(box.width, box.height) <= _FINE else 1.2) * guard
     shifts = [_likeness(now, box, mark, other, contrast * limit, reach) for other in neighbours]
     if any(shift is None for shift in shifts):
         return False
@@ -64,34 +68,47 @@ def is_moving_picture(
 def _likeness(
     now: F32, box: Box, mark: NDArray[np.bool_], other: F32, most: float, reach: int
 ) -> tuple[int, int] | None:
-    """The displacement (x, y) at which `other` shows the mark, or None.
+    """The displacement (x, y) in pixels at which `other` shows the mark, or None.
 
     A displacement counts when the mark laid there differs by less than `most` on average, and by clearly less
-    than in its old place (else it did not move).
+    than in its old place (else it did not move). What is large is looked for further away and more coarsely:
+    it may be near the camera, and fast.
     """
+    step = 1
+    while step < _COARSEST and max(box.width, box.height) > _FINE * step:
+        step *= 2
+    reach *= 1 if step == 1 else step
     height, width = now.shape
-    y0, y1 = max(box.y0 - _BORDER, 0), min(box.y1 + _BORDER, height)
-    x0, x1 = max(box.x0 - _BORDER, 0), min(box.x1 + _BORDER, width)
-    weight = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    border = _BORDER * step
+    y0, y1 = max(box.y0 - border, 0), min(box.y1 + border, height)
+    x0, x1 = max(box.x0 - border, 0), min(box.x1 + border, width)
+    sy0, sy1 = y0 - min(y0, reach) // step * step, min(y1 + reach, height)
+    sx0, sx1 = x0 - min(x0, reach) // step * step, min(x1 + reach, width)
+    weight = np.zeros((y1 - y0, x1 - x0), np.float32)
     weight[box.y0 - y0 : box.y1 - y0, box.x0 - x0 : box.x1 - x0] = mark
+    weight = np.asarray(_shrunk(weight, step) > 0.5, np.uint8)
+    if not weight.any():
+        return None
     # The rim tells a mark from a piece of something larger; it counts less, for what lies behind changes.
     rim = cv2.dilate(weight, np.ones((3, 3), np.uint8)) - weight
     importance = np.where(weight > 0, np.float32(1), _RIM * rim.astype(np.float32))
-    sy0, sy1 = max(y0 - reach, 0), min(y1 + reach, height)
-    sx0, sx1 = max(x0 - reach, 0), min(x1 + reach, width)
-    error = cv2.matchTemplate(
-        np.ascontiguousarray(other[sy0:sy1, sx0:sx1]),
-        np.ascontiguousarray(now[y0:y1, x0:x1]),
-        cv2.TM_SQDIFF,
-        mask=importance,
-    )
+    template = _shrunk(now[y0:y1, x0:x1], step)
+    error = cv2.matchTemplate(_shrunk(other[sy0:sy1, sx0:sx1], step), template, cv2.TM_SQDIFF, mask=importance)
     error = np.sqrt(np.maximum(error, 0) / float((importance**2).sum()))
-    still = error[y0 - sy0, x0 - sx0]
-    near = error[max(y0 - sy0 - 1, 0) : y0 - sy0 + 2, max(x0 - sx0 - 1, 0) : x0 - sx0 + 2]
-    moved = error.copy()
-    moved[max(y0 - sy0 - 1, 0) : y0 - sy0 + 2, max(x0 - sx0 - 1, 0) : x0 - sx0 + 2] = np.inf
-    row, column = np.unravel_index(int(np.argmin(moved)), moved.shape)
-    best = moved[row, column]
-    if not best < most or not best < 0.6 * min(still, near.min()):
+    row, column = (y0 - sy0) // step, (x0 - sx0) // step
+    here = slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
+    still = float(error[here].min())
+    error[here] = np.inf
+    best_row, best_column = np.unravel_index(int(np.argmin(error)), error.shape)
+    best = float(error[best_row, best_column])
+    if not best < min(most, 0.6 * still):
         return None
-    return int(column) - (x0 - sx0), int(row) - (y0 - sy0)
+    return (int(best_column) - column) * step, (int(best_row) - row) * step
+
+
+def _shrunk(picture: F32, step: int) -> F32:
+    """The picture at 1 / step of its size."""
+    if step == 1:
+        return np.ascontiguousarray(picture)
+    size = max(1, picture.shape[1] // step), max(1, picture.shape[0] // step)
+    return np.asarray(cv2.resize(picture[: size[1] * step, : size[0] * step], size, interpolation=cv2.INTER_AREA))
