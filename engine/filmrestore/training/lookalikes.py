@@ -326,5 +326,5 @@ LOOKALIKES: dict[str, Lookalike] = {
     "sticks": _sticks,
     "text": _text,
 }
-OFTEN = {"sticks": 2.5, "borders": 1.5, "snow": 1.5, "insects": 1.5}
+OFTEN = {"ball": 2.5, "sticks": 2.5, "snow": 2.0, "insects": 2.0, "borders": 1.5}
 """Kinds that are drawn oftener than the others: the likeliest to be erased."""
