@@ -283,6 +283,24 @@ def test_a_replaced_run_leaves_no_stale_frame(tmp_path: Path, merged: bool) -> N
 
 
 @pytest.mark.parametrize("merged", [False, True])
+def test_who_goes_back_to_earlier_settings_finds_no_record_of_frames_that_were_made_otherwise(
+    tmp_path: Path, merged: bool
+) -> None:
+    path = tmp_path / "l"
+    write(path, [1, 2])
+    if merged:
+        merge(path)
+    LedgerWriter(path, header(weights="ffff"), replace=True).write(record(2), fixes_of(2, 1))
+    back = LedgerWriter(path, header(), replace=True)
+    assert back.record(1) is not None
+    assert back.record(2) is None
+    back.write(record(2), fixes_of(2))
+    assert back.record(2) is not None
+    assert_holds(path, [1, 2])
+    assert not list((path / "parts").glob(f"{header(weights='ffff').identity()}/*"))
+
+
+@pytest.mark.parametrize("merged", [False, True])
 def test_a_flipped_bit_in_the_pixels_is_found_wherever_it_lies(tmp_path: Path, merged: bool) -> None:
     path = tmp_path / "l"
     write(path, [1], count=1)

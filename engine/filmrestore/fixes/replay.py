@@ -118,7 +118,9 @@ def apply(job: ApplyJob, progress: Progress | None = None) -> ApplyReport:
     ledger = Ledger.open(job.ledger)
     without = Selection(job.without)
     without.check(ledger)
-    span = job.span or format_span(ledger.frames)
+    if not ledger.frames:
+        raise LedgerError(f"{job.ledger} holds no frame: restore the scan again, or give the ledger that is meant")
+    span = job.span or format_span(ledger.frames, whole=True)
     with open_shot(job.source, span) as shot:
         check_fits(ledger, shot.format)
         chosen = _Chosen(
