@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filmrestore.fixes.guard import is_moving_picture
+from filmrestore.fixes.guard import is_moving_picture, is_standing_picture
 from filmrestore.frame import Box
 
 SIZE = (160, 200)
@@ -90,3 +90,29 @@ def test_a_guard_of_zero_takes_nothing_back() -> None:
     frames = [with_disc(clean, 100 + 6 * k, 80) for k in (-1, 0, 1)]
     assert judge(frames[1], clean, [frames[0], frames[2]])
     assert not judge(frames[1], clean, [frames[0], frames[2]], guard=0.0)
+
+
+def standing(top: int, bottom: int, column: int, *, guard: float = 0.5, gone: bool = False) -> bool:
+    clean = background()
+    lined = clean.copy()
+    lined[top:bottom, column : column + 3] += 0.15
+    confidence = np.zeros(SIZE, np.float32)
+    confidence[top:bottom, column : column + 3] = 0.6
+    frames = [grainy(clean if gone and k != 1 else lined, k) for k in range(3)]
+    box = Box(x0=column, y0=top, x1=column + 3, y1=bottom)
+    mark = np.ones((box.height, box.width), bool)
+    return is_standing_picture(frames[1], box, mark, clean[box.slices], confidence, [frames[0], frames[2]], guard=guard)
+
+
+def test_a_line_that_stays_and_ends_in_the_frame_is_an_edge_of_the_picture() -> None:
+    assert standing(10, 90, 100)
+    assert not standing(10, 90, 100, guard=0.0)
+
+
+def test_a_line_that_runs_through_the_frame_is_a_scratch_unless_it_is_the_picture_border() -> None:
+    assert not standing(0, 160, 100)
+    assert standing(0, 160, 197) and standing(0, 160, 0)
+
+
+def test_a_short_line_of_one_frame_is_not_spared() -> None:
+    assert not standing(10, 90, 100, gone=True)

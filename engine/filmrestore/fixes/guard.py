@@ -1,4 +1,4 @@
-"""The motion guard: a mark that the neighbour frames show again, moved along, is picture and not dirt."""
+"""The guard: what neighbour frames show again is picture: moved along, or standing where no scratch would."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ _RIM = np.float32(0.55)  # weight of the one pixel around a mark; matchTemplate 
 _WIDEST = 240  # a longer mark is no thrown ball; it is judged by the network alone
 _FINE = 16  # pixels: marks up to this are looked for at full size
 _COARSEST = 8  # and none at less than an eighth
+_UPRIGHT = 3  # times as high as wide: a line
+_THROUGH = 0.7  # share of the frame's height that a lasting scratch shows on
+_TRACE = 0.06  # confidence that still counts as a line going on
+_SIDE = 0.015  # share of the width: the picture's own border lies here
+_SAME = 0.6  # share of its contrast by which what stays may differ from frame to frame
+_WEAVE = 3  # px
 
 
 def is_moving_picture(
@@ -63,6 +69,61 @@ def is_moving_picture(
     # One path through three frames: the way back mirrors the way forth, give or take a bend.
     bend = float(np.hypot(ax + bx, ay + by))
     return bend <= 2.0 + 0.5 * max(float(np.hypot(ax, ay)), float(np.hypot(bx, by)))
+
+
+def is_standing_picture(
+    now: F32,
+    box: Box,
+    mark: NDArray[np.bool_],
+    clean: F32,
+    confidence: F32,
+    neighbours: Sequence[F32],
+    *,
+    guard: float,
+) -> bool:
+    """Whether an upright line that stays in place is an edge of the picture and not a scratch.
+
+    A scratch that lasts was cut by something the film ran past: it goes through the frame from top to bottom, if
+    faintly in places. A door post or a lamp post begins and ends somewhere, and the border of the picture lies at its
+    side.
+
+    Args:
+        now, box, mark, clean, neighbours, guard: As for `is_moving_picture`.
+        confidence: Of the whole frame, (h, w): how far the line goes on is read from what was too faint to be marked.
+    """
+    if guard <= 0 or not neighbours or box.height < _UPRIGHT * box.width:
+        return False
+    height, width = now.shape
+    side = max(2, round(_SIDE * width))
+    goes_through = _run(confidence, box) >= _THROUGH * height
+    if goes_through and box.x0 >= side and box.x1 <= width - side:
+        return False
+    contrast = float(np.abs(now[box.slices] - clean)[mark].mean())
+    return all(_stays(now, box, mark, other) < _SAME * contrast for other in neighbours)
+
+
+def _run(confidence: F32, box: Box) -> int:
+    """Rows in which the column of a mark, give or take its wandering, holds some confidence."""
+    reach = 3 + box.width // 2
+    band = confidence[:, max(box.x0 - reach, 0) : box.x1 + reach]
+    return int((band.max(axis=1) > _TRACE).sum())
+
+
+def _stays(now: F32, box: Box, mark: NDArray[np.bool_], other: F32) -> float:
+    """Mean difference of a mark from its own place in another frame, the best within a weave of 3 px."""
+    width = now.shape[1]
+    best = np.inf
+    for shift in range(-_WEAVE, _WEAVE + 1):
+        x0, x1 = max(box.x0, -shift), min(box.x1, width - shift)
+        if x1 <= x0:
+            continue
+        inside = mark[:, x0 - box.x0 : x1 - box.x0]
+        if not inside.any():
+            continue
+        rows = slice(box.y0, box.y1)
+        difference = np.abs(other[rows, x0 + shift : x1 + shift] - now[rows, x0:x1])[inside]
+        best = min(best, float(difference.mean()))
+    return best
 
 
 def _likeness(
