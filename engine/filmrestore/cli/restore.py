@@ -22,7 +22,7 @@ from .options import (
     takes_settings,
     takes_source,
 )
-from .places import cache_folder
+from .places import cache_folder, check_no_picture
 from .progress import display
 from .report import write_page
 from .stopping import stop_on_signals
@@ -80,6 +80,7 @@ def command(
     from ..nodes.job import RestoreJob
     from ..nodes.restore import restore
 
+    check_no_picture(page, "the report")
     job = RestoreJob(
         source=source,
         output=output,
