@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .clips import FRAMES, Linear, glide
+from .clips import FRAMES, Linear, about, glide
 
 Alpha = NDArray[np.uint8]
 Lookalike = Callable[[np.random.Generator, Linear], None]
@@ -312,6 +312,27 @@ def _borders(rng: np.random.Generator, frames: Linear) -> None:
             view += cover[None, :, None] * (light.astype(np.float32) - view)
 
 
+def _panels(rng: np.random.Generator, frames: Linear) -> None:
+    """Doors, boards, house fronts: upright edges and thin lines in bundles, which end where the thing ends."""
+    size = frames.shape[1]
+    edge = 2 * size
+    places = np.sort(rng.integers(0, edge, int(rng.integers(4, 24))))
+    steps = np.repeat(rng.normal(0, 0.3, len(places) + 1), np.diff([0, *places, edge]))
+    for place in places[rng.random(len(places)) < 0.7]:
+        width = int(rng.integers(1, 4))
+        steps[place : place + width] += rng.normal(0, 0.5)
+    rows = np.zeros(edge, np.float32)
+    top = int(rng.integers(0, size))
+    rows[top : top + int(rng.uniform(0.3, 1.5) * size)] = 1.0
+    gain = np.exp(cv2.GaussianBlur(np.outer(rows, steps).astype(np.float32), (0, 0), rng.uniform(0.4, 1.2)))
+    speed = 0.0 if rng.random() < 0.5 else float(rng.exponential(3.0))
+    move = about(glide(rng, speed, turn=0.005), (size, size), (size / 2, size / 2))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for index in range(FRAMES):
+        shown = cv2.warpAffine(gain, move(float(index)), (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+        frames[index] *= shown[:, :, None]
+
+
 LOOKALIKES: dict[str, Lookalike] = {
     "ball": _ball,
     "birds": _birds,
@@ -319,6 +340,7 @@ LOOKALIKES: dict[str, Lookalike] = {
     "confetti": _confetti,
     "glints": _glints,
     "insects": _insects,
+    "panels": _panels,
     "rain": _rain,
     "snow": _snow,
     "sparks": _sparks,
@@ -326,5 +348,5 @@ LOOKALIKES: dict[str, Lookalike] = {
     "sticks": _sticks,
     "text": _text,
 }
-OFTEN = {"ball": 2.5, "sticks": 2.5, "snow": 2.0, "insects": 2.0, "borders": 1.5}
+OFTEN = {"panels": 5.0, "ball": 2.5, "sticks": 2.5, "snow": 2.0, "insects": 2.0, "borders": 1.5}
 """Kinds that are drawn oftener than the others: the likeliest to be erased."""

@@ -53,8 +53,8 @@ class Recipe:
     size: int = 128
     evidence_off: float = 0.25
     neighbour_off: float = 0.15
-    scratches: float = 0.35
-    lookalikes: float = 0.55
+    scratches: float = 0.05
+    lookalikes: float = 0.6
     clean: float = 0.08
 
 
