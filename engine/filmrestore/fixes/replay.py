@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import __version__
 from ..errors import FilmRestoreError, InputError, LedgerError
 from ..frame import Codes, Format, Frame
 from ..media import Shot, Writer, open_shot, open_writer
@@ -130,7 +131,8 @@ def apply(job: ApplyJob, progress: Progress | None = None) -> ApplyReport:
         if job.overwrite == "never" and Path(job.output).is_file():
             report.skipped = report.frames
             return report
-        with open_writer(job.output, like=shot, lossy=job.lossy, overwrite=True) as writer:
+        history = f"filmrestore {__version__} apply {ledger.header.settings_digest}"
+        with open_writer(job.output, like=shot, lossy=job.lossy, overwrite=True, history=history) as writer:
             for done, number in enumerate(shot.frames, 1):
                 try:
                     _apply_frame(job, shot, writer, chosen, number, report)
