@@ -135,6 +135,6 @@ def show_run(run: RunReport, as_json: bool) -> None:
         click.echo(json.dumps(dataclasses.asdict(run), default=str))
         return
     click.echo(f"frames  {run.frames}: {run.restored} restored, {run.skipped} were done, {len(run.failed)} failed")
-    click.echo(f"fixes   {run.fixes}; {run.taken_back} more were taken for moving picture and left")
+    click.echo(f"fixes   {run.fixes}; {run.taken_back} more were taken for picture and left")
     click.echo(f"tiles   {run.tiles_computed} computed, {run.tiles_cached} from the cache")
     click.echo(f"ledger  {run.ledger}")
