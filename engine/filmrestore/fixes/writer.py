@@ -82,15 +82,22 @@ class LedgerWriter:
         return record
 
     def record(self, frame: int) -> FrameRecord | None:
-        """The record of a frame that this run wrote before, now or by another node; None where there is none."""
+        """The record of a frame that this run wrote before, now or by another node.
+
+        Returns:
+            None where there is none, or its pixels are lost: then the frame is to be made again.
+        """
         if part := self._part_record(frame):
-            return part
+            return part if not part.pixels or pixels_path(self._parts, part).exists() else None
         if self._others(frame):
             return None
         if self._merged is None:
             self._merged = Merged.open(self.path, self.run)
         lines = self._merged.lines(frame) if self._merged is not None else None
-        return None if lines is None else parse_part(lines, frame, self.path / LINES).record
+        if lines is None or self._merged is None:
+            return None
+        record = parse_part(lines, frame, self.path / LINES).record
+        return record if not record.pixels or self._merged.has_chunk(frame) else None
 
     def _others(self, frame: int) -> list[Path]:
         """The parts folders of other runs that hold the frame."""
