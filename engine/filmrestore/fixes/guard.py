@@ -20,6 +20,8 @@ _UPRIGHT = 3  # times as high as wide: a line
 _THROUGH = 0.7  # share of the frame's height that a lasting scratch shows on
 _TRACE = 0.06  # confidence that still counts as a line going on
 _SIDE = 0.015  # share of the width: the picture's own border lies here
+_ALONG = 15  # px
+_FLANK = 6  # px
 _SAME = 0.6  # share of its contrast by which what stays may differ from frame to frame
 _WEAVE = 3  # px
 
@@ -98,8 +100,16 @@ def is_standing_picture(
     goes_through = _run(confidence, box) >= _THROUGH * height
     if goes_through and box.x0 >= side and box.x1 <= width - side:
         return False
-    contrast = float(np.abs(now[box.slices] - clean)[mark].mean())
-    return all(_stays(now, box, mark, other) < _SAME * contrast for other in neighbours)
+    wide = Box(x0=max(box.x0 - _FLANK, 0), y0=box.y0, x1=min(box.x1 + _FLANK, width), y1=box.y1)
+    whole = np.pad(mark, ((0, 0), (box.x0 - wide.x0, wide.x1 - box.x1)))
+    line = _along(now[wide.slices])
+    contrast = float(np.abs(_along(now[box.slices]) - _along(clean))[mark].mean())
+    return all(_stays(line, wide, whole, other) < _SAME * contrast for other in neighbours)
+
+
+def _along(picture: F32) -> F32:
+    """The picture averaged along upright lines, so that grain does not count."""
+    return np.asarray(cv2.blur(picture, (1, _ALONG), borderType=cv2.BORDER_REPLICATE))
 
 
 def _run(confidence: F32, box: Box) -> int:
@@ -109,20 +119,21 @@ def _run(confidence: F32, box: Box) -> int:
     return int((band.max(axis=1) > _TRACE).sum())
 
 
-def _stays(now: F32, box: Box, mark: NDArray[np.bool_], other: F32) -> float:
-    """Mean difference of a mark from its own place in another frame, the best within a weave of 3 px."""
-    width = now.shape[1]
+def _stays(line: F32, box: Box, mark: NDArray[np.bool_], other: F32) -> float:
+    """Mean difference of a mark from its own place in another frame, the best within a weave of 3 px.
+
+    What the flanks differ by is flicker, and taken off.
+    """
+    width = other.shape[1]
     best = np.inf
     for shift in range(-_WEAVE, _WEAVE + 1):
         x0, x1 = max(box.x0, -shift), min(box.x1, width - shift)
-        if x1 <= x0:
+        part = slice(x0 - box.x0, x1 - box.x0)
+        inside = mark[:, part]
+        if not inside.any() or inside.all():
             continue
-        inside = mark[:, x0 - box.x0 : x1 - box.x0]
-        if not inside.any():
-            continue
-        rows = slice(box.y0, box.y1)
-        difference = np.abs(other[rows, x0 + shift : x1 + shift] - now[rows, x0:x1])[inside]
-        best = min(best, float(difference.mean()))
+        difference = _along(other[box.y0 : box.y1, x0 + shift : x1 + shift]) - line[:, part]
+        best = min(best, float(np.abs(difference - np.median(difference[~inside]))[inside].mean()))
     return best
 
 
