@@ -22,8 +22,8 @@ _TRACE = 0.06  # confidence that still counts as a line going on
 _SIDE = 0.015  # share of the width: the picture's own border lies here
 _ALONG = 15  # px
 _FLANK = 6  # px
-_SAME = 0.6  # share of its contrast by which what stays may differ from frame to frame
-_WEAVE = 3  # px
+_SAME = 0.75  # share of its contrast by which what stays may differ from frame to frame
+_WEAVE = 5  # px
 
 
 def is_moving_picture(
@@ -120,7 +120,7 @@ def _run(confidence: F32, box: Box) -> int:
 
 
 def _stays(line: F32, box: Box, mark: NDArray[np.bool_], other: F32) -> float:
-    """Mean difference of a mark from its own place in another frame, the best within a weave of 3 px.
+    """Mean difference of a mark from its own place in another frame, the best within some weave.
 
     What the flanks differ by is flicker, and taken off.
     """
