@@ -17,7 +17,8 @@ from filmrestore import __version__
 from filmrestore.analysis import Analysis
 from filmrestore.errors import Cancelled, CorruptFile, MissingFrames, OutputError, UsageError
 from filmrestore.fixes import Ledger
-from filmrestore.frame import Box
+from filmrestore.frame import Box, Frame
+from filmrestore.media import Writer
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
 from filmrestore.restorers.base import REGISTRY
@@ -407,3 +408,44 @@ def test_every_output_is_written(scan: str, tmp_path: Path, output: str) -> None
     else:
         assert np.array_equal(shown[80:, 100:], source[80:, 100:])
     assert (shown[row + 1, column + 1] != source[row + 1, column + 1]).any() or output == "removed"
+
+
+def test_a_run_that_dies_between_record_and_picture_leaves_no_old_picture_that_counts_as_done(
+    scan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = replace(SETTINGS, strength=0.5)
+    restore(job(scan, tmp_path / "new", settings=new))
+    restore(job(scan, tmp_path / "out"))
+
+    def dies(writer: Writer, frame: Frame) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Writer, "write", dies)
+        restore(job(scan, tmp_path / "out", settings=new))
+    restore(job(scan, tmp_path / "out", settings=new))
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "new")
+
+
+def test_going_back_to_earlier_settings_makes_again_what_was_made_otherwise(
+    scan: str, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    restore(job(scan, tmp_path))
+    restore(job(scan, tmp_path, settings=replace(SETTINGS, strength=0.5), span="1003-1006"))
+    assert bytes_of(tmp_path) != whole
+    report = restore(job(scan, tmp_path))
+    assert (report.restored, report.skipped) == (4, 8)
+    assert bytes_of(tmp_path) == whole
+
+
+def test_a_broken_frame_that_the_span_leaves_out_stops_nothing(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 6)
+    broken = tmp_path / "scan" / "shot.1003.png"
+    broken.write_bytes(broken.read_bytes()[:500])
+    with pytest.raises(CorruptFile, match=r"shot\.1003\.png"):
+        restore(job(scan, tmp_path / "all"))
+    with pytest.warns(UserWarning, match=r"shot\.1003\.png.*frames beside it do without it"):
+        report = restore(job(scan, tmp_path / "out", span="1000-1002,1004-1005"))
+    assert report.restored == 5 and not report.failed
+    restore(job(scan, tmp_path / "skipped", on_error="skip"))
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "skipped")

@@ -79,6 +79,17 @@ class Writer:
         """The file of one frame; the movie itself for movies."""
         return self._sink.path_of(number)
 
+    def discard(self, number: int) -> None:
+        """Remove what an earlier run wrote under the frame's name (for a movie: the whole movie).
+
+        Raises:
+            OutputError: it cannot be removed.
+        """
+        try:
+            self.path_of(number).unlink(missing_ok=True)
+        except OSError as failure:
+            raise output_error(self.path_of(number), failure) from failure
+
     @property
     def unwritten(self) -> frozenset[int]:
         """Frames handed over whose writing has not ended."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -135,6 +136,8 @@ class _Run:
         stack.callback(self._tiles.close)
         self._finishers = stack.enter_context(ThreadPoolExecutor(min(job.threads, facts.keep), "finish"))
         self._made: set[int] = set()
+        self._asked = frozenset(self.shot.frames)
+        self._told: set[int] = set()  # broken frames beside the span, each told once
         self._takes_all = job.overwrite == "always"
         self.report = RunReport(
             frames=len(self.shot.frames) + len(self.shot.missing),
@@ -239,20 +242,23 @@ class _Run:
         return {n: self._map.read(n, frames[n]) for n in frames if n in unit.kept or self._map.holds(n)}
 
     def _readable_part(self, unit: Unit) -> Unit:
-        """The unit without frames that cannot be read: their neighbours stand in for them."""
+        """The unit without frames that cannot be read: their neighbours stand in for them.
+
+        Only a frame that is to be restored fails; one that the span leaves out, as its message advises, is none of it.
+        """
         broken: dict[int, InputError] = {}
         for number in sorted(set(unit.sources)):
             try:
                 self._reader.get([number])
             except InputError as error:
                 broken[number] = error
-        if not broken:
-            return unit
-        if self.job.on_error == "stop":
-            raise next(iter(broken.values()))
-        for number in broken.keys() & set(unit.kept):
-            self._failed((number,), broken[number])
-        return without(unit, broken.keys())
+        for number, why in broken.items():
+            if number in unit.kept or (number in self._asked and self.job.on_error == "stop"):
+                self._failed((number,), why)
+            elif number not in self._asked | self._told:
+                self._told.add(number)
+                warnings.warn(f"{why}: frames beside it do without it", stacklevel=2)
+        return without(unit, broken.keys()) if broken else unit
 
     def _failed(self, numbers: Sequence[int], error: FilmRestoreError) -> None:
         """One frame less, or the end of the run."""
@@ -332,12 +338,17 @@ class _Run:
         return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, spared=done.taken_back)
 
     def _write(self, made: _Made, share: float) -> None:
-        """Matte and ledger first, the picture last: a frame counts as done once all are there."""
+        """Matte and ledger first, the picture last: a frame counts as done once all are there.
+
+        An earlier picture goes before its new record comes: a run that dies between would leave a frame that looks
+        done and is not.
+        """
         number = made.frame.number
         with self.meter.stage("write"):
             if self._matte_pattern is not None:
                 write_plane(self._matte_pattern.path_of(number), made.matte, like=made.frame)
             record = structs.replace(made.record, seconds=round(made.record.seconds + share, 4))
+            self._writer.discard(number)
             self._ledger.write(record, made.fixes)
             self._writer.write(made.frame)
         self._made.add(number)
