@@ -449,3 +449,23 @@ def test_a_broken_frame_that_the_span_leaves_out_stops_nothing(tmp_path: Path) -
     assert report.restored == 5 and not report.failed
     restore(job(scan, tmp_path / "skipped", on_error="skip"))
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "skipped")
+
+
+def test_a_folder_for_output_holds_its_own_ledger_and_analysis(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 2, height=16, width=16)
+    for out in ("a", "b"):
+        restore(job(scan, tmp_path, output=str(tmp_path / out)))
+        assert sorted(path.name for path in (tmp_path / out).iterdir()) == [
+            "shot.1000.png",
+            "shot.1001.png",
+            "shot.analysis.json",
+            "shot.ledger",
+        ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "scan"]
+
+
+def test_a_region_beyond_the_frame_is_refused(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 1, height=16, width=20)
+    with pytest.raises(UsageError, match=r"the region 20,0,30,9 lies outside the frames of .*, 20 x 16"):
+        restore(job(scan, tmp_path, roi=Box(x0=20, y0=0, x1=30, y1=9)))
+    restore(job(scan, tmp_path, roi=Box(x0=19, y0=0, x1=30, y1=9)))

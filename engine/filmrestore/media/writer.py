@@ -180,7 +180,7 @@ def open_writer(
     """
     target = Path(path)
     sink: Sink
-    if not _is_folder(path) and container_of(target) == "movie":
+    if not is_folder(path) and container_of(target) == "movie":
         from .movies_write import MovieSink
 
         if os.path.realpath(target) == os.path.realpath(like.path_of(like.frames[0])):
@@ -207,7 +207,7 @@ def output_pattern(path: str | Path, like: Shot) -> Pattern:
         UsageError: a pattern that cannot be meant, or the scan's own files.
     """
     target = Path(path)
-    if _is_folder(path):
+    if is_folder(path):
         found = like.pattern_in(target)
     elif (parsed := parse_pattern(target)) is not None:
         found = parsed
@@ -274,7 +274,8 @@ class _StillSink:
         )
 
 
-def _is_folder(path: str | Path) -> bool:
+def is_folder(path: str | Path) -> bool:
+    """Whether an output is a folder, there or to be made, and no pattern, image or movie."""
     target = Path(path)
     return target.is_dir() or not target.suffix or str(path).endswith(os.sep)
 

@@ -16,7 +16,7 @@ from ..frame import Box
 from ..media import Shot, Writer, open_shot
 from ..media.patterns import Pattern
 from ..media.planes import plane_container
-from ..media.writer import output_pattern
+from ..media.writer import is_folder, output_pattern
 from ..restorers.base import Restorer, load_restorer
 from ..settings import RestoreSettings
 from .resuming import check_overwrite
@@ -109,8 +109,8 @@ def ledger_path(job: RestoreJob, shot: Shot) -> Path:
 
 
 def _beside(output: str, name: str, ending: str) -> Path:
-    """`name` + `ending` in the folder of the output."""
-    return Path(output).parent / (name + ending)
+    """`name` + `ending` in the folder of the output, which may be given as such: reels of one name stay apart."""
+    return (Path(output) if is_folder(output) else Path(output).parent) / (name + ending)
 
 
 def matte_pattern(job: RestoreJob, shot: Shot, writer: Writer) -> Pattern | None:
@@ -150,6 +150,12 @@ def open_job(job: RestoreJob) -> tuple[Shot, Colour]:
     """
     check_job(job)
     shot = open_shot(job.source, job.span, missing="refuse" if job.on_error == "stop" else "allow")
+    if job.roi is not None and (job.roi.x0 >= shot.format.width or job.roi.y0 >= shot.format.height):
+        shot.close()
+        raise UsageError(
+            f"the region {job.roi.x0},{job.roi.y0},{job.roi.x1},{job.roi.y1} lies outside the frames of {shot.path}, "
+            f"{shot.format.width} x {shot.format.height}: give one within them"
+        )
     colour = open_colour(
         shot.format,
         colourspace=job.colourspace,
