@@ -21,7 +21,20 @@ import click
 from .. import __version__
 from ..errors import FilmRestoreError
 
-VERBS = ("probe", "restore", "degrade", "grain", "apply", "verify", "report", "bench", "train", "models", "demo")
+VERBS = (
+    "probe",
+    "restore",
+    "degrade",
+    "grain",
+    "apply",
+    "verify",
+    "report",
+    "submit",
+    "bench",
+    "train",
+    "models",
+    "demo",
+)
 INTERRUPTED = 130
 
 

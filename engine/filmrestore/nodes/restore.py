@@ -29,7 +29,6 @@ from ..fixes import (
     codes_checksum,
     file_checksum,
     find_fixes,
-    merge,
     persistence,
     scan_facts,
 )
@@ -41,9 +40,11 @@ from ..restorers.base import numeric_class
 from ..scenes import read_cuts
 from .composite import marked, net_luma, repair, view, widened
 from .job import (
+    LOCKS,
     Progress,
     RestoreJob,
     RunReport,
+    finish_ledger,
     ledger_path,
     load_device,
     open_job,
@@ -113,7 +114,7 @@ class _Run:
         self._grain: GrainModel | None = analysis.grain
         self._ledger_path = ledger_path(job, self.shot)
         self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
-        self._locks = self._ledger_path / "locks"
+        self._locks = self._ledger_path / LOCKS
         self._locks.mkdir(exist_ok=True)
         facts = self.restorer.facts
         self._reader = stack.enter_context(WindowReader(self.shot, self.meter, hold=facts.window + facts.keep + 1))
@@ -159,8 +160,7 @@ class _Run:
                 sleep(_WAIT_S)
         self._writer.flush()
         if self.job.span is None and not self.report.failed:
-            shutil.rmtree(self._locks, ignore_errors=True)
-            merge(self._ledger_path)
+            finish_ledger(self._ledger_path)
         self._tell()
 
     def _tell(self) -> None:
