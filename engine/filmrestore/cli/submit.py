@@ -24,11 +24,23 @@ if TYPE_CHECKING:
 
 THREADS = 8
 GPU_MIB = 4096
-_OF_NUKE = frozenset(("node", "write", "render_script"))
-_OF_BOTH = frozenset(
-    ("given_source", "option_source", "span", "bundle", "nuke", "program", "chunk", "threads", "memory")
-    + ("gpu_memory", "device", "show", "shot", "as_json")
-)
+_OF_NUKE = {"node", "write", "render_script"}
+_OF_BOTH = {
+    "given_source",
+    "option_source",
+    "span",
+    "bundle",
+    "nuke",
+    "program",
+    "chunk",
+    "threads",
+    "memory",
+    "gpu_memory",
+    "device",
+    "show",
+    "shot",
+    "as_json",
+}
 
 
 def takes_farm(verb: Verb) -> Verb:
