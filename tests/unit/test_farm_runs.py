@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import subprocess
@@ -246,4 +245,4 @@ def test_what_a_cluster_cannot_do_is_refused(scan: str, scheduler: str, quick: N
         restore_on_cluster(short, scheduler)
     with pytest.raises(ResourceError, match="no dask scheduler answers at nonsense"):
         restore_on_cluster(short, "nonsense://nowhere")
-    assert not os.listdir(tmp_path)
+    assert not list(tmp_path.iterdir())
