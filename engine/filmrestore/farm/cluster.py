@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import monotonic, perf_counter, sleep
 from typing import TYPE_CHECKING
 
-from ..errors import Cancelled, ResourceError, UsageError
+from ..errors import Cancelled, FilmRestoreError, ResourceError, UsageError
 from ..nodes.job import (
     Progress,
     RestoreJob,
@@ -151,12 +151,24 @@ def _gather(
                 _add(report, future.result())
                 progress("restore", done, total)
             elif failure is None:
-                failure = future.exception() or ResourceError(f"the cluster gave up {future.key}: see its log")
+                failure = _failure(future)
                 stop.set()
         sleep(_LOOK_S)
     if failure is not None:
         raise failure
     return report
+
+
+def _failure(future: Future) -> BaseException:
+    """Why a chunk was not restored; the cluster's own reasons as ours."""
+    from distributed import CancelledError, KilledWorker
+
+    error = future.exception()
+    if isinstance(error, FilmRestoreError):
+        return error
+    if error is None or isinstance(error, (CancelledError, KilledWorker)):
+        return ResourceError(f"the cluster gave up {future.key} ({error}): see the log of its workers, then run again")
+    return error
 
 
 def _restore_chunk(job: RestoreJob, threads: int | None, run: str) -> RunReport:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 Kind = Literal["FILE", "DIRECTORY", "PATTERN"]
-Flow = Literal["IN", "OUT"]
+Flow = Literal["IN", "OUT", "NONE"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Place:
         name: Of the farm's parameter.
         path: Absolute: a file, a folder, or a folder and a frame pattern.
         kind: Which of these.
-        flow: Whether the job reads or writes it.
+        flow: Whether the job reads or writes it; NONE neither travels nor is missed.
         help: What it is.
     """
 

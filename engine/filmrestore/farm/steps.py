@@ -188,7 +188,7 @@ def _restore_step(
     words += ["--device", job.device, "--threads", str(job.threads)]
     words += ["--overwrite", job.overwrite, "--on-error", job.on_error, *setting_words(job.settings)]
     if job.cache:
-        words += ["--cache", Place("Cache", job.cache, "DIRECTORY", "OUT", "Where tiles are kept."), "--cache-size"]
+        words += ["--cache", Place("Cache", job.cache, "DIRECTORY", "NONE", "Where tiles are kept."), "--cache-size"]
         words += [str(job.cache_size_mib)]
     elif not keeps_tiles:
         words.append("--no-cache")
