@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import filmrestore
-from film import write_shot
+from film import picture, write_image, write_shot
 from filmrestore.cli import run
 from filmrestore.errors import Cancelled, InputError, ResourceError, UsageError
 from filmrestore.fixes import Ledger
@@ -39,7 +40,7 @@ class Dies(fakes.MedianRestorer):
     def __call__(self, window, context):
         deadline = time.monotonic() + {long_s}
         while context.frames[0] >= 1004 and time.monotonic() < deadline:
-            if list(Path({out!r}).glob("clean.*.png")):
+            if list(Path({out!r}).glob("clean.*.exr")):
                 os.kill(os.getpid(), {signal})
                 break
             time.sleep(0.02)
@@ -76,11 +77,15 @@ def run_bundle(bundle: Path, step: str, *words: str) -> subprocess.CompletedProc
 
 def same_bytes(one: Path, other: Path, count: int) -> None:
     """Every picture and matte of one folder, and every fix, are those of the other."""
-    names = sorted(file.name for file in one.glob("*.png"))
-    assert len(names) == count and names == sorted(file.name for file in other.glob("*.png"))
+    names = pictures(one)
+    assert len(names) == count and names == pictures(other)
     for name in names:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
     assert fixes_of(one) == fixes_of(other) != []
+
+
+def pictures(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir() if file.suffix in (".exr", ".png"))
 
 
 def fixes_of(folder: Path) -> list[Any]:
@@ -90,24 +95,31 @@ def fixes_of(folder: Path) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_shot(tmp_path_factory.mktemp("scan") / 'the "scan"', 6, height=72, width=96, first=1002)
+    """Scene-linear float32 RGBA, from below 0 to above 1, in a folder with quotes in its name."""
+    folder = tmp_path_factory.mktemp("scan") / 'the "scan"'
+    folder.mkdir()
+    alpha = np.linspace(-0.5, 1.5, 72 * 96, dtype=np.float32).reshape(72, 96, 1)
+    for number in range(1002, 1008):
+        light = picture(number, 72, 96) * 1.8 - 0.1
+        write_image(folder / f"shot.{number}.exr", np.concatenate([light, alpha], axis=2).astype(np.float32))
+    return str(folder / "shot.####.exr")
 
 
 @pytest.fixture(scope="module")
 def whole(scan: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result of one whole run with the shipped weights, mattes with it."""
     out = tmp_path_factory.mktemp("whole")
-    line = ["restore", scan, "-o", str(out / "clean.####.png"), "--matte-out", str(out / "matte.####.png")]
-    assert run([*line, "--no-cache", "--colourspace", "srgb", "--progress", "none"]) == 0
+    line = ["restore", scan, "-o", str(out / "clean.####.exr"), "--matte-out", str(out / "matte.####.png")]
+    assert run([*line, "--no-cache", "--colourspace", "ACEScg", "--progress", "none"]) == 0
     return out
 
 
 def test_a_bundle_run_by_openjd_gives_the_bytes_of_one_whole_run(scan: str, whole: Path, tmp_path: Path) -> None:
     program = executable(tmp_path / "our bin" / "film restore", "-m", "filmrestore.cli")
     out, bundle = tmp_path / "it's out", tmp_path / "the bundle"
-    line = ["submit", scan, "-o", str(out / "clean.####.png"), "--matte-out", str(out / "matte.####.png")]
+    line = ["submit", scan, "-o", str(out / "clean.####.exr"), "--matte-out", str(out / "matte.####.png")]
     line += ["--bundle", str(bundle), "--chunk", "3", "--threads", "1", "--memory", "1024", "--no-cache"]
-    assert run([*line, "--colourspace", "srgb", "--program", str(program)]) == 0
+    assert run([*line, "--colourspace", "ACEScg", "--program", str(program)]) == 0
     checked = openjd("check", bundle / "template.yaml")
     assert checked.returncode == 0, checked.stdout
     done = run_bundle(bundle, "Report", "--run-dependencies")
@@ -134,13 +146,13 @@ def test_a_killed_chunk_goes_on_where_it_stopped(
     script = tmp_path / "program.py"
     script.write_text(PROGRAM.format(tests=str(TESTS), out=str(out), signal=int(killed_by), long_s=LONG_S))
     program = executable(tmp_path / "program", str(script))
-    what = [scan, "-o", str(out / "clean.####.png"), "--threads", "1", "--no-cache"]
+    what = [scan, "-o", str(out / "clean.####.exr"), "--threads", "1", "--no-cache"]
     assert run(["submit", *what, "--bundle", str(bundle), "--memory", "1024", "--program", str(program)]) == 0
     first = run_bundle(bundle, "Restore", "--task-param", "Frames=1002-1007")
     code = 130 if killed_by == signal.SIGTERM else -signal.SIGKILL
     assert first.returncode != 0 and f"exited with code: {code} " in first.stdout, first.stdout
     assert "Error:" not in first.stdout
-    before = {file: file.stat() for file in out.glob("clean.*.png")}
+    before = {file: file.stat() for file in out.glob("clean.*.exr")}
     assert 0 < len(before) < 6
     capsys.readouterr()
     assert run(["restore", *what, "--frames=1002-1007", "--progress", "none"]) == 0
@@ -148,7 +160,7 @@ def test_a_killed_chunk_goes_on_where_it_stopped(
     for file, stat in before.items():
         assert (file.stat().st_ino, file.stat().st_mtime_ns) == (stat.st_ino, stat.st_mtime_ns)
     whole = tmp_path / "whole"
-    restore(RestoreJob(source=scan, output=str(whole / "clean.####.png"), threads=1))
+    restore(RestoreJob(source=scan, output=str(whole / "clean.####.exr"), threads=1))
     same_bytes(whole, out, 6)
 
 
@@ -169,9 +181,9 @@ def test_a_dask_cluster_gives_the_bytes_of_one_whole_run(
 
     job = RestoreJob(
         source=scan,
-        output=str(tmp_path / "clean.####.png"),
+        output=str(tmp_path / "clean.####.exr"),
         matte_out=str(tmp_path / "matte.####.png"),
-        colourspace="srgb",
+        colourspace="ACEScg",
     )
     told: list[tuple[str, int, int]] = []
     report = restore_on_cluster(job, scheduler, size=3, threads=1, progress=lambda *step: told.append(step))
@@ -192,11 +204,11 @@ def test_the_command_runs_on_the_cluster(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    line = ["restore", scan, "-o", "out/clean.####.png", "--no-cache", "--progress", "openjd"]
+    line = ["restore", scan, "-o", "out/clean.####.exr", "--no-cache", "--colourspace", "ACEScg", "--progress", "openjd"]
     assert run([*line, "--engine", "dask", "--scheduler", scheduler]) == 0
     told = capsys.readouterr()
     assert "openjd_progress: 100.0" in told.out and "frames  6: 6 restored" in told.out and told.err == ""
-    assert run(["verify", scan, "out/clean.####.png", "--progress", "none"]) == 0
+    assert run(["verify", scan, "out/clean.####.exr", "--progress", "none"]) == 0
     assert run([*line, "--engine", "dask"]) == 2
     assert "--engine dask and --scheduler" in capsys.readouterr().err
 
@@ -222,7 +234,7 @@ def test_a_stopped_run_stops_the_cluster_and_goes_on_later(
 ) -> None:
     from filmrestore.farm.cluster import restore_on_cluster
 
-    job = RestoreJob(source=scan, output=str(tmp_path / "c.####.png"))
+    job = RestoreJob(source=scan, output=str(tmp_path / "c.####.exr"))
     restore(RestoreJob(source=scan, output=job.output, span="1002-1003"))
     with pytest.raises(Cancelled):
         restore_on_cluster(job, scheduler, size=3, cancelled=lambda: True)
@@ -235,7 +247,7 @@ def test_what_a_cluster_cannot_do_is_refused(scan: str, scheduler: str, quick: N
 
     with pytest.raises(UsageError, match="is a movie"):
         restore_on_cluster(RestoreJob(source=scan, output=str(tmp_path / "c.mkv")), scheduler)
-    short = RestoreJob(source=scan, output=str(tmp_path / "c.####.png"), settings=RestoreSettings(handles=0))
+    short = RestoreJob(source=scan, output=str(tmp_path / "c.####.exr"), settings=RestoreSettings(handles=0))
     with pytest.raises(UsageError, match="handles is 0"):
         restore_on_cluster(short, scheduler)
     with pytest.raises(ResourceError, match="no dask scheduler answers at nonsense"):

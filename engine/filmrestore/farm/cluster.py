@@ -163,7 +163,7 @@ def _failure(future: Future) -> BaseException:
     """Why a chunk was not restored; the cluster's own reasons as ours."""
     from distributed import CancelledError, KilledWorker
 
-    error = future.exception()
+    error: BaseException | None = future.exception()
     if isinstance(error, FilmRestoreError):
         return error
     if error is None or isinstance(error, (CancelledError, KilledWorker)):
