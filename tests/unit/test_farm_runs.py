@@ -204,7 +204,17 @@ def test_the_command_runs_on_the_cluster(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    line = ["restore", scan, "-o", "out/clean.####.exr", "--no-cache", "--colourspace", "ACEScg", "--progress", "openjd"]
+    line = [
+        "restore",
+        scan,
+        "-o",
+        "out/clean.####.exr",
+        "--no-cache",
+        "--colourspace",
+        "ACEScg",
+        "--progress",
+        "openjd",
+    ]
     assert run([*line, "--engine", "dask", "--scheduler", scheduler]) == 0
     told = capsys.readouterr()
     assert "openjd_progress: 100.0" in told.out and "frames  6: 6 restored" in told.out and told.err == ""

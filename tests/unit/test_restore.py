@@ -8,9 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
+from msgspec import structs
 
-from film import SPECKS, read_codes, write_image, write_shot
+from film import SPECKS, picture, read_codes, write_image, write_shot
+from filmrestore import __version__
+from filmrestore.analysis import Analysis
 from filmrestore.errors import Cancelled, CorruptFile, MissingFrames, OutputError, UsageError
 from filmrestore.fixes import Ledger
 from filmrestore.frame import Box
@@ -328,6 +332,62 @@ def test_a_missing_frame_is_named(scan: str, tmp_path: Path) -> None:
 def test_an_output_that_is_the_scan_is_refused(scan: str) -> None:
     with pytest.raises(UsageError, match="scan"):
         restore(job(scan, Path(scan).parent, output=scan))
+
+
+def test_mattes_over_the_scan_or_the_result_or_without_numbers_are_refused(scan: str, tmp_path: Path) -> None:
+    for matte_out, word in [
+        (scan, "scan itself"),
+        (str(tmp_path / "clean.####.png"), "two names"),
+        (str(tmp_path / "matte.png"), "12 frames"),
+        (str(tmp_path / "matte.####.jpg"), "JPEG"),
+    ]:
+        with pytest.raises(UsageError, match=word):
+            restore(job(scan, tmp_path, matte_out=matte_out))
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_mattes_lie_in_the_windows_of_their_frames_and_the_history_tells_of_the_run(tmp_path: Path) -> None:
+    windows = {"x": 3, "y": 5, "full_width": 60, "full_height": 50}
+    scan, mattes = tmp_path / "scan" / "shot.1000.exr", tmp_path / "matte.1000.exr"
+    scan.parent.mkdir()
+    write_image(scan, picture(1000, 40, 50), windows=windows)
+    restore(job(str(scan), tmp_path, output=str(tmp_path / "clean.1000.exr"), matte_out=str(mattes)))
+    for path in (tmp_path / "clean.1000.exr", mattes):
+        spec = oiio.ImageInput.open(str(path)).spec()
+        assert {name: getattr(spec, name) for name in windows} == windows
+    history = oiio.ImageInput.open(str(tmp_path / "clean.1000.exr")).spec().getattribute("Exif:ImageHistory")
+    assert history == f"filmrestore {__version__} restore {SETTINGS.digest()}"
+
+
+def test_a_defect_map_may_end_with_the_span_and_its_loss_is_an_input_error(scan: str, tmp_path: Path) -> None:
+    for number in (1003, 1004):
+        write_image(tmp_path / f"map.{number}.png", np.zeros((90, 133, 1), np.uint8))
+    mapped = job(scan, tmp_path / "out", span="1003-1004", defect_map=str(tmp_path / "map.####.png"))
+    assert restore(mapped).restored == 2
+    assert restore(mapped).skipped == 2
+    (tmp_path / "map.1004.png").unlink()
+    with pytest.raises(MissingFrames, match="1004"):
+        restore(mapped)
+
+
+def test_another_analysis_makes_the_frames_anew(scan: str, tmp_path: Path) -> None:
+    restore(job(scan, tmp_path, span="1000-1002"))
+    file = tmp_path / "shot.analysis.json"
+    changed = structs.replace(Analysis.load(file), dirt=0.5)
+    changed.save(file)
+    assert restore(job(scan, tmp_path, span="1000-1002")).restored == 3
+
+
+def test_a_movie_is_made_whole_where_one_of_its_frames_changed(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 9, height=48, width=64)
+    movie = job(scan, tmp_path, output=str(tmp_path / "clean.mkv"))
+    assert restore(movie).restored == 9
+    assert restore(movie).skipped == 9
+    path = tmp_path / "scan" / "shot.1008.png"
+    codes = read_codes(path).copy()
+    codes[20:23, 20:23] = 65535
+    write_image(path, codes)
+    assert restore(movie).restored == 9
 
 
 def test_an_output_folder_that_is_a_file_is_an_output_error(scan: str, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from .options import (
     takes_settings,
     takes_source,
 )
-from .places import cache_folder
+from .places import cache_folder, check_no_picture
 from .progress import Display, display
 from .report import write_page
 from .stopping import stop_on_signals
@@ -109,6 +109,7 @@ def command(
 
     if (engine == "dask") != (scheduler is not None):
         raise UsageError("a dask cluster takes both --engine dask and --scheduler ADDRESS")
+    check_no_picture(page, "the report")
     job = RestoreJob(
         source=source,
         output=output,
@@ -176,6 +177,6 @@ def show_run(run: RunReport, as_json: bool) -> None:
         click.echo(json.dumps(dataclasses.asdict(run), default=str))
         return
     click.echo(f"frames  {run.frames}: {run.restored} restored, {run.skipped} were done, {len(run.failed)} failed")
-    click.echo(f"fixes   {run.fixes}; {run.taken_back} more were taken for moving picture and left")
+    click.echo(f"fixes   {run.fixes}; {run.taken_back} more were taken for picture and left")
     click.echo(f"tiles   {run.tiles_computed} computed, {run.tiles_cached} from the cache")
     click.echo(f"ledger  {run.ledger}")

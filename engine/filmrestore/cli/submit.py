@@ -16,6 +16,7 @@ import click
 from ..errors import UsageError
 from ..settings import RestoreSettings
 from .options import GroupedCommand, Verb, takes_colour, takes_on_error, takes_output, takes_settings, takes_source
+from .places import check_no_picture
 from .restore import takes_repair
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def _check_given(nuke: bool) -> None:
 
 
 def _restore_job(values: dict[str, Any]) -> FarmJob:
+    from ..analysis import Analysis
     from ..farm.chunks import FRAMES, absolute
     from ..farm.steps import restore_job
     from ..nodes.job import RestoreJob, load_device, open_job
@@ -152,8 +154,11 @@ def _restore_job(values: dict[str, Any]) -> FarmJob:
         raise UsageError("--cache and --no-cache exclude each other: give one")
     # The farm's machines may have another $OCIO: what counts here is written down.
     job = absolute(RestoreJob(**values, cache=cache, config=ocio or os.environ.get("OCIO")))
-    shot, _ = open_job(job)
+    check_no_picture(page, "the report")
+    shot, colour = open_job(job)
     with shot:
+        if job.analysis is not None and Path(job.analysis).exists():
+            Analysis.load(job.analysis).check(shot, colour)
         return restore_job(
             job,
             shot,

@@ -143,7 +143,8 @@ class _Places:
         page = report.absolute() if report is not None else ledger.parent / "report.html"
         self.report = Place("Report", str(page), "FILE", "OUT", "The page to look at.")
         analysis = analysis_path(job, shot)
-        self.has_analysis = analysis.exists()
+        # One that lies beside the output may be of an earlier run in other colour: only a named one counts.
+        self.has_analysis = job.analysis is not None and analysis.exists()
         flow: Flow = "IN" if self.has_analysis else "OUT"
         self.analysis = Place("Analysis", str(analysis), "FILE", flow, "What the whole reel says.")
         self.config = None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colour import Colour
-from ..fixes.guard import is_moving_picture
+from ..fixes.guard import is_moving_picture, is_standing_picture
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, regrain
@@ -96,7 +96,7 @@ def repair(
         luma, *around = lumas()
         proposed = np.where(blended.origin > 0, blended.picture @ _LUMA, luma)
         region = _region(confidence, wanted, proposed > luma, settings)
-        region, taken_back = _spared(region, wanted, luma, proposed, around, settings)
+        region, taken_back = _spared(region, wanted, confidence, luma, proposed, around, settings)
     with meter.stage("composite"):
         matte = _matte(region, blended.origin > 0, settings)
         if protect is not None:
@@ -110,12 +110,13 @@ def repair(
 def _spared(
     region: NDArray[np.bool_],
     wanted: NDArray[np.bool_],
+    confidence: F32,
     luma: F32,
     proposed: F32,
     around: Sequence[F32],
     settings: RestoreSettings,
 ) -> tuple[NDArray[np.bool_], int]:
-    """The region without marks of a size that is to stay and without moving picture; how many of the latter."""
+    """The region without marks of a size that is to stay, and without what is picture; how many of the latter."""
     labels, boxes, areas = _components(region)
     reach = max(8, luma.shape[1] // 48)
     keep = np.zeros(len(boxes) + 1, np.bool_)
@@ -124,11 +125,13 @@ def _spared(
         if not _size_fits(box, area, settings):
             continue
         mark = labels[box.slices] == label
-        moves = not wanted[box.slices][mark].any() and is_moving_picture(
-            luma, box, mark, proposed[box.slices], around, guard=settings.guard, reach=reach
+        clean = proposed[box.slices]
+        is_picture = not wanted[box.slices][mark].any() and (
+            is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
+            or is_standing_picture(luma, box, mark, clean, confidence, around, guard=settings.guard)
         )
-        keep[label] = not moves
-        taken_back += moves
+        keep[label] = not is_picture
+        taken_back += is_picture
     return keep[labels], taken_back
 
 

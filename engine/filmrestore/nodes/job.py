@@ -15,7 +15,10 @@ from ..colour import Colour, open_colour
 from ..errors import ResourceError, UsageError
 from ..fixes import merge
 from ..frame import Box
-from ..media import Shot, open_shot
+from ..media import Shot, Writer, open_shot
+from ..media.patterns import Pattern
+from ..media.planes import plane_container
+from ..media.writer import output_pattern
 from ..restorers.base import Restorer, load_restorer
 from ..settings import RestoreSettings
 from .windows import Unit, plan_units
@@ -43,7 +46,7 @@ class RestoreJob:
         protect: Pattern of masks, white where nothing may be touched.
         defect_map: Pattern of masks, white where there is a defect, or "alpha" for the scan's own alpha.
         cuts: EDL, OTIO or list of cuts; found in the picture when None.
-        analysis: The reel's analysis file; beside the output, and made, when None or not there.
+        analysis: The reel's analysis file; beside the output when None; made where it is not there.
         colourspace, working_space, config: See `colour.open_colour`.
         device: torch device.
         threads: Patches restored side by side; changes no bit.
@@ -129,11 +132,27 @@ def _beside(output: str, name: str, ending: str) -> Path:
     return Path(output).parent / (name + ending)
 
 
+def matte_pattern(job: RestoreJob, shot: Shot, writer: Writer) -> Pattern | None:
+    """The names of the mattes; None where none are wanted.
+
+    Raises:
+        UsageError: a name that holds no mattes, or is the scan's or the result's.
+    """
+    if job.matte_out is None:
+        return None
+    pattern = output_pattern(job.matte_out, shot)
+    first = pattern.path_of(shot.frames[0])
+    plane_container(first)
+    if first.resolve() == writer.path_of(shot.frames[0]).resolve():
+        raise UsageError(f"{job.matte_out}: mattes and result would both be written there: give two names")
+    return pattern
+
+
 def check_job(job: RestoreJob) -> None:
     """Refuses what cannot be meant.
 
     Raises:
-        UsageError: an unknown word, or an output that would overwrite the scan.
+        UsageError: an unknown word, or no threads.
     """
     for name, allowed in (("overwrite", ("never", "changed", "always")), ("on_error", ("stop", "skip", "copy"))):
         if getattr(job, name) not in allowed:
@@ -177,16 +196,17 @@ def load_device(job: RestoreJob) -> Restorer:
 def reel_analysis(
     job: RestoreJob, shot: Shot, colour: Colour, progress: Progress, cancelled: Callable[[], bool]
 ) -> Analysis:
-    """The reel's analysis: read, or made and saved for every later chunk.
+    """The reel's analysis: read, or made and saved for every later chunk; made anew when only the colour changed.
 
     Raises:
-        UsageError: it is of another reel.
+        UsageError: it is of another reel, or the one that `job.analysis` names was made in other colour.
     """
     path = analysis_path(job, shot)
     if path.exists():
         found = Analysis.load(path)
-        found.check(shot)
-        return found
+        if job.analysis is not None or found.other_colour(colour) is None:
+            found.check(shot, colour)
+            return found
     made = analyse(shot, colour, progress=progress, cancelled=cancelled)
     made.save(path)
     return made
