@@ -30,6 +30,10 @@ class Box:
     def height(self) -> int:
         return self.y1 - self.y0
 
+    def meets(self, other: Box) -> bool:
+        """Whether the two share a pixel."""
+        return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """(rows, columns), to index an array of shape (h, w, ...)."""

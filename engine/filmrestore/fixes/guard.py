@@ -18,12 +18,12 @@ _FINE = 16  # pixels: marks up to this are looked for at full size
 _COARSEST = 8  # and none at less than an eighth
 _UPRIGHT = 3  # times as high as wide: a line
 _THROUGH = 0.7  # share of the frame's height that a lasting scratch shows on
-_TRACE = 0.06  # confidence that still counts as a line going on
+_TRACE = 0.15  # confidence that still counts as a line going on
 _SIDE = 0.015  # share of the width: the picture's own border lies here
 _ALONG = 15  # px
 _FLANK = 6  # px
-_SAME = 0.6  # share of its contrast by which what stays may differ from frame to frame
-_WEAVE = 3  # px
+_SAME = 0.75  # share of its contrast by which what stays may differ from frame to frame
+_WEAVE = 5  # px
 
 
 def is_moving_picture(
@@ -97,8 +97,9 @@ def is_standing_picture(
         return False
     height, width = now.shape
     side = max(2, round(_SIDE * width))
-    goes_through = _run(confidence, box) >= _THROUGH * height
-    if goes_through and box.x0 >= side and box.x1 <= width - side:
+    if box.x0 < side or box.x1 > width - side:
+        return True
+    if _run(confidence, box) >= _THROUGH * height:
         return False
     wide = Box(x0=max(box.x0 - _FLANK, 0), y0=box.y0, x1=min(box.x1 + _FLANK, width), y1=box.y1)
     whole = np.pad(mark, ((0, 0), (box.x0 - wide.x0, wide.x1 - box.x1)))
@@ -120,7 +121,7 @@ def _run(confidence: F32, box: Box) -> int:
 
 
 def _stays(line: F32, box: Box, mark: NDArray[np.bool_], other: F32) -> float:
-    """Mean difference of a mark from its own place in another frame, the best within a weave of 3 px.
+    """Mean difference of a mark from its own place in another frame, the best within some weave.
 
     What the flanks differ by is flicker, and taken off.
     """

@@ -43,7 +43,13 @@ class Repair:
 
 def net_luma(frame: Frame, colour: Colour) -> F32:
     """Luma of a frame in net encoding, shape (h, w)."""
-    return np.asarray(colour.to_net(frame.picture()) @ _LUMA, np.float32)
+    return _luma(colour.to_net(frame.picture()))
+
+
+def _luma(net: F32) -> F32:
+    """Luma of net pixels (..., 3); no matrix product, whose last bit changes with the machine's count of cores."""
+    red, green, blue = (net[..., channel] * _LUMA[channel] for channel in range(3))
+    return np.asarray(red + green + blue, np.float32)
 
 
 def threshold(sensitivity: float) -> float:
@@ -94,7 +100,7 @@ def repair(
         )
     with meter.stage("guard"):
         luma, *around = lumas()
-        proposed = np.where(blended.origin > 0, blended.picture @ _LUMA, luma)
+        proposed = np.where(blended.origin > 0, _luma(blended.picture), luma)
         region = _region(confidence, wanted, proposed > luma, settings)
         region, taken_back = _spared(region, wanted, confidence, luma, proposed, around, settings)
     with meter.stage("composite"):

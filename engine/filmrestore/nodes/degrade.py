@@ -136,9 +136,7 @@ class _Run:
         if self._is_done(number):
             self.report.skipped += 1
             return
-        seen = self._damage.source_frame(number)
-        if seen not in self.shot.available:
-            seen = number
+        seen = self._seen(number)
         frame = self.shot.read(number)
         source = frame if seen == number else self.shot.read(seen)
         linear = self._colour.to_linear(source.picture())
@@ -151,6 +149,11 @@ class _Run:
         self.report.covered += float(done.united().mean())
         if seen != number:
             self.report.moved[number] = seen
+
+    def _seen(self, number: int) -> int:
+        """The frame of the source that shows in frame `number`: itself, unless it is lost or one is repeated."""
+        seen = self._damage.source_frame(number)
+        return seen if seen in self.shot else number
 
     def _frame(self, frame: Frame, source: Frame, linear: Light, light: Light) -> Frame:
         """The frame with that light; where the light is the source's own, the source's codes stay, bit for bit."""
@@ -182,7 +185,7 @@ class _Run:
             return False
         if self.job.overwrite == "never":
             return True
-        made_from = (self._recipe, self.shot.path_of(number))
+        made_from = (self._recipe, self.shot.path_of(number), self.shot.path_of(self._seen(number)))
         newest = max(path.stat().st_mtime_ns for path in made_from)
         return newest <= min(path.stat().st_mtime_ns for path in wanted)
 

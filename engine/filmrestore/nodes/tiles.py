@@ -103,7 +103,7 @@ class TileMaker:
         """The patches of a frame of size `full`, those outside the region of interest left out."""
         facts = self._restorer.facts
         grid = patch_grid(*full, facts.patch, facts.overlap)
-        return [box for box in grid if self._roi is None or _meet(box, self._roi)]
+        return [box for box in grid if self._roi is None or box.meets(self._roi)]
 
     def blend(
         self, unit: Unit, frames: Mapping[int, Frame], maps: Mapping[int, F32] | None = None
@@ -216,10 +216,6 @@ class TileMaker:
             if known is not None and number in known:
                 digest.update(known[number].view(np.uint8).data)
         return digest.hexdigest()
-
-
-def _meet(a: Box, b: Box) -> bool:
-    return a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1
 
 
 def _stack_maps(known: Mapping[int, F32], unit: Unit, box: Box) -> torch.Tensor:
