@@ -32,7 +32,7 @@ class Repair:
         codes: (h, w, c), the scan's codes where `matte` is 0.
         matte: (h, w) 0..1, how much of the restored value stands in `codes`; above 0 wherever a code changed.
         origin: (h, w) `Origin`, UNTOUCHED where the matte is 0.
-        taken_back: Marks that the motion guard spared.
+        taken_back: Marks that the guard spared.
     """
 
     codes: Codes

@@ -87,7 +87,7 @@ class RunReport:
         restored, skipped: Of them, done now, and found done already (by an earlier or another run).
         failed: Frame -> why.
         fixes: Fixes made now.
-        taken_back: Marks that the motion guard spared.
+        taken_back: Marks that the guard spared.
         seconds: Wall time of the run.
         seconds_by_stage: Time in each stage, added up over threads.
         tiles_computed, tiles_cached: Patches that went through the network, and that the cache had.
