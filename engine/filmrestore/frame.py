@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,12 +126,4 @@ class Frame:
     def replaced(self, codes: Codes) -> Frame:
         """The same frame with other codes of the same shape and dtype."""
         assert codes.shape == self.codes.shape and codes.dtype == self.codes.dtype
-        return Frame(
-            number=self.number,
-            codes=codes,
-            format=self.format,
-            metadata=self.metadata,
-            data_window=self.data_window,
-            display_window=self.display_window,
-            source=self.source,
-        )
+        return replace(self, codes=codes)

@@ -28,7 +28,8 @@ def one_thread():
 @pytest.fixture(scope="module")
 def clean_dir(tmp_path_factory) -> Path:
     """A folder with one short clean clip under the name of a real one: a disc crossing a still texture."""
-    av = pytest.importorskip("av")
+    import av
+
     folder = tmp_path_factory.mktemp("clean")
     texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (368, 400, 3), np.uint8), (0, 0), 3)
     with av.open(str(folder / "dashcam.mp4"), "w") as container:

@@ -141,7 +141,8 @@ def test_drop_frame_timecode_counts_real_frames() -> None:
 
 
 def test_an_otio_timeline_gives_the_starts_of_its_clips(tmp_path: Path) -> None:
-    otio = pytest.importorskip("opentimelineio")
+    import opentimelineio as otio
+
     track = otio.schema.Track(kind="Video")
     for length in (48, 10, 31):
         time = otio.opentime.RationalTime

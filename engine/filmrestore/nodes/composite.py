@@ -102,7 +102,7 @@ def repair(
         luma, *around = lumas()
         proposed = np.where(blended.origin > 0, _luma(blended.picture), luma)
         region = _region(confidence, wanted, proposed > luma, settings)
-        region, taken_back = _spared(region, wanted, confidence, luma, proposed, around, settings)
+        region, taken_back = _spared(region, wanted, blended.confidence, luma, proposed, around, settings)
     with meter.stage("composite"):
         matte = _matte(region, blended.origin > 0, settings)
         if protect is not None:

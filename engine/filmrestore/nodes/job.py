@@ -21,6 +21,7 @@ from ..media.planes import plane_container
 from ..media.writer import output_pattern
 from ..restorers.base import Restorer, load_restorer
 from ..settings import RestoreSettings
+from .resuming import check_overwrite
 from .windows import Unit, plan_units
 
 Progress = Callable[[str, int, int], None]
@@ -154,9 +155,9 @@ def check_job(job: RestoreJob) -> None:
     Raises:
         UsageError: an unknown word, or no threads.
     """
-    for name, allowed in (("overwrite", ("never", "changed", "always")), ("on_error", ("stop", "skip", "copy"))):
-        if getattr(job, name) not in allowed:
-            raise UsageError(f"{name} is {getattr(job, name)!r}: choose one of {', '.join(allowed)}")
+    check_overwrite(job.overwrite)
+    if job.on_error not in ("stop", "skip", "copy"):
+        raise UsageError(f"on_error is {job.on_error!r}: choose one of stop, skip, copy")
     if job.threads < 1:
         raise UsageError(f"threads is {job.threads}: give 1 or more")
 
