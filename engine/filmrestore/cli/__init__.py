@@ -21,7 +21,20 @@ import click
 from .. import __version__
 from ..errors import FilmRestoreError
 
-VERBS = ("probe", "restore", "degrade", "grain", "apply", "verify", "report", "bench", "train", "models", "demo")
+VERBS = (
+    "probe",
+    "restore",
+    "degrade",
+    "grain",
+    "apply",
+    "verify",
+    "report",
+    "submit",
+    "bench",
+    "train",
+    "models",
+    "demo",
+)
 INTERRUPTED = 130
 
 
@@ -58,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one way out for eac
     """
     signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = _show_warning
-    logging.basicConfig(level=logging.WARNING, handlers=[_Messages()], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[_Messages(logging.WARNING)], force=True)
     try:
         command.main(args=list(arguments), prog_name="filmrestore", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):

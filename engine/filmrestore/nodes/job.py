@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from ..analysis import Analysis, analyse
 from ..colour import Colour, open_colour
 from ..errors import ResourceError, UsageError
+from ..fixes import merge
 from ..frame import Box
 from ..media import Shot, Writer, open_shot
 from ..media.patterns import Pattern
@@ -23,6 +25,9 @@ from .resuming import check_overwrite
 from .windows import Unit, plan_units
 
 Progress = Callable[[str, int, int], None]
+
+LOCKS = "locks"
+"""Folder in a ledger of the locks on windows that a process works on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +113,21 @@ def ledger_path(job: RestoreJob, shot: Shot) -> Path:
     return Path(job.ledger) if job.ledger else _beside(job.output, shot.name, ".ledger")
 
 
+def analysis_path(job: RestoreJob, shot: Shot) -> Path:
+    """Where the reel's analysis lies, or will once it is made."""
+    return Path(job.analysis) if job.analysis else _beside(job.output, shot.name, ".analysis.json")
+
+
+def finish_ledger(path: str | Path) -> None:
+    """Merges the ledger of a job whose frames are all done, and clears the locks of its runs away.
+
+    Raises:
+        LedgerError, OutputError: see `fixes.merge`.
+    """
+    shutil.rmtree(Path(path) / LOCKS, ignore_errors=True)
+    merge(path)
+
+
 def _beside(output: str, name: str, ending: str) -> Path:
     """`name` + `ending` in the folder of the output, which may be given as such: reels of one name stay apart."""
     return (Path(output) if is_folder(output) else Path(output).parent) / (name + ending)
@@ -188,7 +208,7 @@ def reel_analysis(
     Raises:
         UsageError: it is of another reel, or the one that `job.analysis` names was made in other colour.
     """
-    path = Path(job.analysis) if job.analysis else _beside(job.output, shot.name, ".analysis.json")
+    path = analysis_path(job, shot)
     if path.exists():
         found = Analysis.load(path)
         if job.analysis is not None or found.other_colour(colour) is None:

@@ -40,6 +40,7 @@ from .claims import Claims
 from .composite import marked, net_luma, repair, view, widened
 from .inputs import Inputs
 from .job import (
+    LOCKS,
     Progress,
     RestoreJob,
     RunReport,
@@ -108,7 +109,7 @@ class _Run:
         for masks in filter(None, (self._protect, self._map)):
             stack.callback(masks.close)
         self._ledger_path = ledger_path(job, self.shot)
-        self._claims = Claims(self._ledger_path / "locks")
+        self._claims = Claims(self._ledger_path / LOCKS)
         stack.callback(self._claims.release)
         history = f"filmrestore {__version__} restore {job.settings.digest()}"
         self._writer: Writer = stack.enter_context(
