@@ -1,4 +1,4 @@
-"""What all tests share: one thread a process, and nothing read from or left in the user's own folders."""
+"""What all tests share: one thread a process, shapes checked, nothing read from or left in the user's own folders."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import os
 import shutil
 import tempfile
 
+from jaxtyping import install_import_hook
+
 # Before any test imports them: small tensors on many threads take longer, and results differ in the last bit.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ.pop("OCIO", None)
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="filmrestore-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+
+# Tensor shapes and dtypes in signatures are checked at every call.
+install_import_hook(("filmrestore.motion", "filmrestore.restorers.frdm"), "beartype.beartype")

@@ -26,12 +26,21 @@ def picture(number: int, height: int, width: int, *, speck: bool = True) -> NDAr
     return frame
 
 
-def write_image(path: Path, codes: NDArray[np.generic], *, bits: int = 0, **attributes: object) -> None:
-    """Writes codes as they are; the extension chooses the format."""
+def write_image(
+    path: Path,
+    codes: NDArray[np.generic],
+    *,
+    bits: int = 0,
+    windows: dict[str, int] | None = None,
+    **attributes: object,
+) -> None:
+    """Writes codes as they are; the extension chooses the format, `windows` sets x, y, full_width ... of the spec."""
     kinds = {"uint8": "uint8", "uint16": "uint16", "float16": "half", "float32": "float", "uint32": "uint32"}
     spec = oiio.ImageSpec(codes.shape[1], codes.shape[0], codes.shape[2], kinds[str(codes.dtype)])
     if bits:
         spec.attribute("oiio:BitsPerSample", bits)
+    for name, place in (windows or {}).items():
+        setattr(spec, name, place)
     for name, value in attributes.items():
         spec.attribute(name, value)
     output = oiio.ImageOutput.create(str(path))

@@ -6,6 +6,7 @@ import os
 import struct
 import threading
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from .media.atomic import atomic_bytes
+from .errors import OutputError
+from .media.atomic import atomic_bytes, sweep
 
 _MAGIC = b"FRT1"
 _HEAD = struct.Struct("<4s16sHHHI")  # magic, checksum of the rest, frames, height, width, stored pixels
@@ -90,29 +92,19 @@ class TileCache:
         except OSError:
             return None
         tile = Tile.from_bytes(data)
-        if tile is None:
-            path.unlink(missing_ok=True)
-            return None
-        try:
-            os.utime(path)
-        except OSError:  # gone or read-only: only its age in the queue is lost
-            return tile
+        with suppress(OSError):  # gone or read-only: the damaged tile stays a miss, or its age in the queue is lost
+            if tile is None:
+                path.unlink()
+            else:
+                os.utime(path)
         return tile
 
     def put(self, key: str, tile: Tile) -> None:
-        """Stores the tile; a full or read-only disk only costs the cache its use.
-
-        Raises:
-            Nothing: what cannot be stored is computed again.
-        """
+        """Stores the tile. Nothing is raised: what a full or read-only disk does not take is computed again."""
         data = tile.to_bytes()
-        try:
-            path = self._path(key)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            atomic_bytes(path, data, sync=False)
-        except Exception:  # any failure to store is a later miss, never a failed frame
-            return
-        self._grew(len(data))
+        with suppress(OutputError):
+            atomic_bytes(self._path(key), data, sync=False)
+            self._grew(len(data))
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.tile"
@@ -120,6 +112,8 @@ class TileCache:
     def _grew(self, size: int) -> None:
         with self._lock:
             if self._used is None:
+                for folder in self.folder.glob("??"):
+                    sweep(folder)
                 self._used = sum(entry[1] for entry in self._entries())
             else:
                 self._used += size
@@ -143,6 +137,7 @@ class TileCache:
         for _, size, path in entries:
             if used <= self._limit * 0.9:
                 break
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # another process was faster, or it may not be deleted
+                path.unlink()
             used -= size
         self._used = used

@@ -717,7 +717,10 @@ class Client:
 
     def _open_line(self) -> _Line:
         with self._lock:
-            if self._line is None or self._line.error is not None:
+            if self._line is not None and self._line.error is not None:
+                self._line.close()
+                self._line = None
+            if self._line is None:
                 self._line = _Line(self._connect(), self._device, self._name)
             return self._line
 

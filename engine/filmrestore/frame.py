@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ class Box:
     @property
     def height(self) -> int:
         return self.y1 - self.y0
+
+    def meets(self, other: Box) -> bool:
+        """Whether the two share a pixel."""
+        return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -122,12 +126,4 @@ class Frame:
     def replaced(self, codes: Codes) -> Frame:
         """The same frame with other codes of the same shape and dtype."""
         assert codes.shape == self.codes.shape and codes.dtype == self.codes.dtype
-        return Frame(
-            number=self.number,
-            codes=codes,
-            format=self.format,
-            metadata=self.metadata,
-            data_window=self.data_window,
-            display_window=self.display_window,
-            source=self.source,
-        )
+        return replace(self, codes=codes)

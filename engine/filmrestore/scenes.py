@@ -171,7 +171,7 @@ def read_cuts(path: str | Path, shot: Shot) -> tuple[int, ...]:
 
     Raises:
         InputError: the file cannot be read.
-        UsageError: it holds no cuts in a form that is known.
+        UsageError: it holds no cuts in a form that is known, or they are all of another reel.
     """
     path = Path(path)
     rate = shot.rate or Fraction(24)
@@ -183,6 +183,11 @@ def read_cuts(path: str | Path, shot: Shot) -> tuple[int, ...]:
         starts = [first + start for start in _otio_starts(path, rate)]
     else:
         starts = _listed(_text(path), path)
+    if starts and not any(first <= start <= last for start in starts):
+        raise UsageError(
+            f"{path}: its cuts, {min(starts)} to {max(starts)}, all lie outside the frames {first} to {last} of "
+            f"{shot.path}: give the list of this reel; a list counts by the numbers of the files"
+        )
     return tuple(sorted({start for start in starts if first < start <= last}))
 
 

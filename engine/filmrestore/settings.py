@@ -168,8 +168,8 @@ class RestoreSettings(Settings):
         0.5,
         0.0,
         1.0,
-        "Motion guard",
-        "How readily a mark seen again in a neighbour frame counts as moving picture, not dirt.",
+        "Guard",
+        "How readily a mark that neighbour frames show again counts as picture, not damage; 0 never.",
     )
     grow: float = number(
         0.0, 0.0, 16.0, "Grow", "Widens every repair.", "Matte", soft=(0.0, 4.0), unit="px", network=True

@@ -162,10 +162,17 @@ def test_files_and_shots_that_do_not_fit_are_refused(analysis: Analysis, tmp_pat
         Analysis.load(file)
     write(tmp_path, [plate(1)[:HEIGHT, :WIDTH]] * 2, first=1040)
     with pytest.raises(UsageError, match="frame 1041"):
-        analysis.check(opened(tmp_path)[0])
+        analysis.check(*opened(tmp_path))
     write(tmp_path, [plate(1)[:HEIGHT, :100]] * 2, first=1001)
     with pytest.raises(UsageError, match="160 x 120"):
-        analysis.check(opened(tmp_path, "1001")[0])
+        analysis.check(*opened(tmp_path, "1001"))
+
+
+def test_an_analysis_made_in_another_colour_is_refused(reel: Path, analysis: Analysis) -> None:
+    shot, colour = opened(reel)
+    analysis.check(shot, colour)
+    with pytest.raises(UsageError, match=r"colourspace .*probe"):
+        analysis.check(shot, open_colour(shot.format, colourspace="linear"))
 
 
 def test_one_frame_is_a_reel(tmp_path: Path) -> None:

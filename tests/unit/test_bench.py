@@ -15,6 +15,7 @@ from filmrestore.bench.light import from_codes, to_codes, to_display, to_linear
 from filmrestore.bench.rows import choose_rows, restore_as_user, weights_hash
 from filmrestore.bench.tables import number, table
 from filmrestore.errors import InputError, UsageError
+from filmrestore.frame import Box
 from filmrestore.restorers.base import REGISTRY
 from filmrestore.settings import RestoreSettings
 
@@ -27,7 +28,8 @@ def one_thread():
 @pytest.fixture(scope="module")
 def clean_dir(tmp_path_factory) -> Path:
     """A folder with one short clean clip under the name of a real one: a disc crossing a still texture."""
-    av = pytest.importorskip("av")
+    import av
+
     folder = tmp_path_factory.mktemp("clean")
     texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (368, 400, 3), np.uint8), (0, 0), 3)
     with av.open(str(folder / "dashcam.mp4"), "w") as container:
@@ -129,7 +131,10 @@ def test_inpainting_fills_the_mask_and_nothing_else():
 
 
 def test_a_perfect_answer_has_perfect_figures_and_the_scan_has_none(clip):
-    perfect = figures.measure(clip, figures.Answer(result=clip.truth, matte=clip.alpha, calibrated=True, seconds=1.0))
+    y, x = np.argwhere(clip.damaged(1))[0]
+    here = Box(x0=int(x), y0=int(y), x1=int(x) + 1, y1=int(y) + 1)
+    claims = (figures.Claim(frame=1, confidence=0.75, box=here, pixels=np.ones((1, 1), bool)),)
+    perfect = figures.measure(clip, figures.Answer(result=clip.truth, matte=clip.alpha, claims=claims, seconds=1.0))
     assert perfect.error.psnr == math.inf and perfect.fixed.share == 1.0 and perfect.harm.part == 0
     assert perfect.touched.changed == 0 and perfect.frames == 4
     nothing = figures.measure(clip, figures.Answer(result=clip.scan, matte=clip.alpha * 0, seconds=1.0))
@@ -137,7 +142,8 @@ def test_a_perfect_answer_has_perfect_figures_and_the_scan_has_none(clip):
     both = perfect + nothing
     assert both.fixed.share == 0.5 and both.seconds == 2.0
     assert both.kinds.keys() == clip.masks.keys()
-    assert sum(both.calibration.counts) == clip.alpha.size
+    assert both.calibration.counts[7] == both.calibration.true[7] == 1
+    assert both.calibration.expected_error == pytest.approx(0.25)
 
 
 def test_the_bench_writes_a_table_and_goes_on_where_it_stopped(tmp_path, clean_dir, monkeypatch):
@@ -169,6 +175,7 @@ def test_the_restorers_rows_go_through_files_as_a_user_would(tmp_path, clip, mon
     assert answer.result.dtype == np.uint16 and answer.result.shape == clip.scan.shape
     assert answer.matte is not None and answer.matte.shape == clip.scan.shape[:3]
     assert np.array_equal(answer.result[answer.matte == 0], clip.scan[answer.matte == 0])
+    assert {claim.frame for claim in answer.claims} <= set(range(4)) and answer.claims
 
 
 def test_the_other_colour_system_and_back_is_within_two_codes():

@@ -1,11 +1,15 @@
 """The tile cache: what goes in comes out, anything odd is a miss, the folder stays in bounds."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from filmrestore.cache import Tile, TileCache
+from filmrestore.media.atomic import temporary_name
 
 
 def a_tile(seed: int = 0, size: tuple[int, int] = (33, 41)) -> Tile:
@@ -84,3 +88,14 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_the_tile(tmp_path: Pa
     cache = TileCache(tmp_path / "file", 16)
     cache.put("ab" * 16, a_tile())
     assert cache.get("ab" * 16) is None
+
+
+def test_what_a_killed_run_left_half_written_is_swept_away(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = temporary_name(tmp_path / "ab" / "x.tile")
+    left = left.with_name(left.name.replace(f".{os.getpid()}.", f".{ended.pid}."))
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    TileCache(tmp_path, 16).put("cd" * 16, a_tile())
+    assert not left.exists()

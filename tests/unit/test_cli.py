@@ -279,6 +279,10 @@ def test_the_rate_forgets_the_frames_that_were_done_already() -> None:
         rate.add(done)
     assert rate.per_second() == pytest.approx(0.5)
     assert rate.seconds_left(699, 709) == pytest.approx(20.0)
+    rate.add(0)
+    clock.now += 4.0
+    rate.add(1)
+    assert rate.per_second() == pytest.approx(0.25)
 
 
 def test_plain_lines_come_seconds_apart_and_at_the_end(capsys: Captured) -> None:
@@ -315,3 +319,19 @@ def test_json_and_open_job_lines_can_be_read_by_programs(capsys: Captured) -> No
 
 def test_durations_read_like_clocks() -> None:
     assert [duration(seconds) for seconds in (0, 61.4, 3599.6, 86400)] == ["0:00", "1:01", "1:00:00", "24:00:00"]
+
+
+@pytest.mark.parametrize("verb", ["probe", "restore", "report"])
+def test_a_page_or_an_analysis_is_never_written_over_a_picture(verb: str, tmp_path: Path, capsys: Captured) -> None:
+    scan = write_shot(tmp_path / "scan", 1, height=16, width=16)
+    frame = next((tmp_path / "scan").iterdir())
+    was = frame.read_bytes()
+    arguments = {
+        "probe": ["probe", scan, "-o", str(frame)],
+        "restore": ["restore", scan, "-o", str(tmp_path / "out.####.png"), "--report", str(frame)],
+        "report": ["report", scan, "--ledger", str(tmp_path), "-o", str(frame)],
+    }
+    assert run(arguments[verb]) == 2
+    assert "give it a name of its own" in capsys.readouterr().err
+    assert frame.read_bytes() == was
+    assert [path.name for path in tmp_path.iterdir()] == ["scan"]

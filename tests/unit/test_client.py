@@ -347,8 +347,8 @@ def test_a_server_is_started_once_found_again_and_replaced_when_it_is_killed(
         assert np.array_equal(array(first.restore_frame("a", 1003, plate)), expected)
         assert second.status()["pid"] == first.welcome["pid"]
     finally:
+        second.close()
         first.stop_server()
-    second.close()
     for _ in range(600):
         if not (runtime / "server-cpu.json").exists():
             break

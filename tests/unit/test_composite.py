@@ -114,6 +114,18 @@ def test_protected_pixels_and_pixels_outside_the_region_stay() -> None:
     assert (done.codes[LIGHT] != frame.picture()[LIGHT]).all()
 
 
+def test_the_luma_of_a_pixel_does_not_depend_on_the_pixels_around_it() -> None:
+    codes = np.random.default_rng(0).integers(0, 65536, (3, 4099, 3), np.uint16)
+    form = Format(
+        width=4099, height=3, channels=("R", "G", "B"), dtype="uint16", bits=16, container="dpx", lossless=True
+    )
+    windows = {"data_window": (0, 0, 4099, 3), "display_window": (0, 0, 4099, 3)}
+    whole = Frame(number=1, codes=codes, format=form, **windows)  # type: ignore[arg-type]
+    part = Frame(number=1, codes=codes[1:, 2:9], format=form, **windows)  # type: ignore[arg-type]
+    colour = colour_of(whole)
+    assert np.array_equal(net_luma(part, colour), net_luma(whole, colour)[1:, 2:9])
+
+
 def test_a_defect_map_needs_no_confidence() -> None:
     frame = a_frame()
     known = np.zeros((50, 60), np.float32)

@@ -180,6 +180,20 @@ def test_a_frame_that_is_not_in_the_ledger_stops_or_is_told(tmp_path: Path) -> N
     assert (tmp_path / "again.1002.dpx").read_bytes() == shot.scan_path(1002).read_bytes()
 
 
+def test_a_ledger_of_every_second_frame_is_applied_whole(tmp_path: Path) -> None:
+    frames = tuple(range(1001, 1035, 2))
+    shot = restore(write_dpx_scan(tmp_path / "scan", frames), tmp_path / "out", ".dpx")
+    assert run(shot, tmp_path).written == len(frames) == 17
+
+
+def test_a_ledger_without_frames_is_told(tmp_path: Path) -> None:
+    shot = restore(write_dpx_scan(tmp_path / "scan", FRAMES), tmp_path / "out", ".dpx")
+    for file in shot.ledger.rglob("000100*"):
+        file.unlink()
+    with pytest.raises(LedgerError, match="holds no frame: restore the scan again"):
+        run(shot, tmp_path)
+
+
 def test_what_is_there_is_kept_redone_or_left_as_overwrite_says(dpx: Restored, tmp_path: Path) -> None:
     run(dpx, tmp_path)
     spoilt = tmp_path / "again.1002.dpx"

@@ -1,5 +1,6 @@
 """Fixes: how changed pixels become connected marks, and what each mark is called."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +9,6 @@ from filmrestore.fixes.classify import Stays, cause_of, measure_shape
 from filmrestore.fixes.model import ORIGINS
 from filmrestore.frame import Format
 
-cv2 = pytest.importorskip("cv2")
 cv2.setNumThreads(1)
 
 

@@ -283,6 +283,47 @@ def test_a_replaced_run_leaves_no_stale_frame(tmp_path: Path, merged: bool) -> N
 
 
 @pytest.mark.parametrize("merged", [False, True])
+def test_a_frame_whose_pixels_are_lost_counts_as_not_recorded(tmp_path: Path, merged: bool) -> None:
+    path = tmp_path / "l"
+    write(path, [1])
+    write(path, [2], count=0)
+    if merged:
+        merge(path)
+    (path / PIXELS if merged else next(path.rglob("*.px"))).unlink()
+    writer = LedgerWriter(path, header())
+    assert writer.record(1) is None and writer.record(2) is not None
+    writer.write(record(1), fixes_of(1))
+    assert writer.record(1) is not None
+    assert Ledger.open(path).pixels(fixes_of(1)[0][0]).mask.any()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"software": "filmr'])
+def test_a_broken_header_is_told_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+    write(tmp_path / "l", [1])
+    (tmp_path / "l" / "header.json").write_bytes(content)
+    with pytest.raises(LedgerError, match=r"header\.json cannot be read.*delete .* and restore the scan again"):
+        LedgerWriter(tmp_path / "l", header(), replace=True)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_who_goes_back_to_earlier_settings_finds_no_record_of_frames_that_were_made_otherwise(
+    tmp_path: Path, merged: bool
+) -> None:
+    path = tmp_path / "l"
+    write(path, [1, 2])
+    if merged:
+        merge(path)
+    LedgerWriter(path, header(weights="ffff"), replace=True).write(record(2), fixes_of(2, 1))
+    back = LedgerWriter(path, header(), replace=True)
+    assert back.record(1) is not None
+    assert back.record(2) is None
+    back.write(record(2), fixes_of(2))
+    assert back.record(2) is not None
+    assert_holds(path, [1, 2])
+    assert not list((path / "parts").glob(f"{header(weights='ffff').identity()}/*"))
+
+
+@pytest.mark.parametrize("merged", [False, True])
 def test_a_flipped_bit_in_the_pixels_is_found_wherever_it_lies(tmp_path: Path, merged: bool) -> None:
     path = tmp_path / "l"
     write(path, [1], count=1)

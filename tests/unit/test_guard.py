@@ -1,9 +1,10 @@
 """The motion guard: what neighbours show again, moved, is spared; dirt and scratches are not."""
 
+import cv2
 import numpy as np
 import pytest
 
-from filmrestore.fixes.guard import is_moving_picture
+from filmrestore.fixes.guard import is_moving_picture, is_standing_picture
 from filmrestore.frame import Box
 
 SIZE = (160, 200)
@@ -41,6 +42,24 @@ def test_a_thrown_ball_is_picture(step: tuple[int, int]) -> None:
     assert judge(frames[1], clean, [frames[0], frames[2]])
 
 
+def test_a_large_thing_that_turns_and_flies_fast_is_picture() -> None:
+    clean = np.kron(background(3), np.ones((3, 3), np.float32))[:400, :600]
+    frames = []
+    for k in (-1, 0, 1):
+        plate = np.zeros((400, 600), np.uint8)
+        cv2.ellipse(plate, (300 + 95 * k, 200 + 12 * k), (34, 22), 25.0 * k, 0, 360, 255, -1)
+        alpha = cv2.GaussianBlur(plate, (0, 0), 4).astype(np.float32) / 255 * 0.7
+        frames.append((clean * (1 - alpha) + 0.95 * alpha).astype(np.float32))
+    assert judge(frames[1], clean, [frames[0], frames[2]], reach=20)
+
+
+def test_a_large_blotch_on_one_frame_is_not_picture() -> None:
+    clean = np.kron(background(3), np.ones((3, 3), np.float32))[:400, :600]
+    blotch = clean.copy()
+    blotch[180:215, 280:330] = 0.95
+    assert not judge(blotch, clean, [np.roll(clean, 3, axis=1), np.roll(clean, -3, axis=1)], reach=20)
+
+
 def test_a_ball_that_a_cut_or_an_edge_hides_once_is_spared_by_the_one_neighbour_there_is() -> None:
     clean = background()
     frames = [grainy(with_disc(clean, 100 + k * 8, 80), k + 5) for k in (0, 1)]
@@ -71,3 +90,29 @@ def test_a_guard_of_zero_takes_nothing_back() -> None:
     frames = [with_disc(clean, 100 + 6 * k, 80) for k in (-1, 0, 1)]
     assert judge(frames[1], clean, [frames[0], frames[2]])
     assert not judge(frames[1], clean, [frames[0], frames[2]], guard=0.0)
+
+
+def standing(top: int, bottom: int, column: int, *, guard: float = 0.5, gone: bool = False) -> bool:
+    clean = background()
+    lined = clean.copy()
+    lined[top:bottom, column : column + 3] += 0.15
+    confidence = np.zeros(SIZE, np.float32)
+    confidence[top:bottom, column : column + 3] = 0.6
+    frames = [grainy(clean if gone and k != 1 else lined, k) for k in range(3)]
+    box = Box(x0=column, y0=top, x1=column + 3, y1=bottom)
+    mark = np.ones((box.height, box.width), bool)
+    return is_standing_picture(frames[1], box, mark, clean[box.slices], confidence, [frames[0], frames[2]], guard=guard)
+
+
+def test_a_line_that_stays_and_ends_in_the_frame_is_an_edge_of_the_picture() -> None:
+    assert standing(10, 90, 100)
+    assert not standing(10, 90, 100, guard=0.0)
+
+
+def test_a_line_that_runs_through_the_frame_is_a_scratch_unless_it_is_the_picture_border() -> None:
+    assert not standing(0, 160, 100)
+    assert standing(0, 160, 197) and standing(0, 160, 0)
+
+
+def test_a_short_line_of_one_frame_is_not_spared() -> None:
+    assert not standing(10, 90, 100, gone=True)

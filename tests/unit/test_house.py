@@ -139,6 +139,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run(["restore", str(folder / "scans" / "reel.####.dpx"), "-o", str(folder / "out" / "reel.####.dpx")]) == 0
         )
     fixes = Ledger.open(folder / "out" / "reel.ledger").all_fixes()
+    shutil.copytree(folder / "out" / "reel.ledger", folder / "shot.ledger")
     (folder / "rejected.txt").write_text(next(iter(fixes)).id + "\n")
     return folder
 

@@ -15,7 +15,7 @@ import pytest
 from media_files import write_sequence
 
 from filmrestore.errors import FilmRestoreError, OutputError, UsageError
-from filmrestore.media import Shot, atomic_bytes, atomic_write, open_shot, open_writer, sweep
+from filmrestore.media import Shot, atomic_bytes, atomic_write, open_shot, open_writer, sweep, write_plane
 from filmrestore.media.atomic import temporary_name
 
 
@@ -50,6 +50,14 @@ def test_a_sequence_is_written_whole(scans: dict[str, Shot], tmp_path: Path, suf
 def test_a_folder_takes_the_names_of_the_scan(scans: dict[str, Shot], tmp_path: Path):
     copy(scans[".png"], tmp_path / "new")
     assert names(tmp_path / "new") == [f"scan.{number:04d}.png" for number in (1, 2, 3, 4)]
+
+
+def test_no_frame_of_the_scan_is_written_over_where_patterns_meet_late(tmp_path: Path):
+    for number in (999, 1000):
+        write_plane(tmp_path / f"scan.{number:04d}.png", np.zeros((4, 4), np.float32))
+    shot = open_shot(tmp_path / "scan.####.png")
+    with pytest.raises(UsageError, match=r"scan\.1000\.png: this is the scan itself"):
+        open_writer(tmp_path / "scan.%d.png", like=shot)
 
 
 def test_the_scan_is_never_written_over(scans: dict[str, Shot], tmp_path: Path):

@@ -8,12 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
+from msgspec import structs
 
-from film import SPECKS, read_codes, write_image, write_shot
+from film import SPECKS, picture, read_codes, write_image, write_shot
+from filmrestore import __version__
+from filmrestore.analysis import Analysis
 from filmrestore.errors import Cancelled, CorruptFile, MissingFrames, OutputError, UsageError
 from filmrestore.fixes import Ledger
-from filmrestore.frame import Box
+from filmrestore.frame import Box, Frame
+from filmrestore.media import Writer
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
 from filmrestore.restorers.base import REGISTRY
@@ -330,6 +335,62 @@ def test_an_output_that_is_the_scan_is_refused(scan: str) -> None:
         restore(job(scan, Path(scan).parent, output=scan))
 
 
+def test_mattes_over_the_scan_or_the_result_or_without_numbers_are_refused(scan: str, tmp_path: Path) -> None:
+    for matte_out, word in [
+        (scan, "scan itself"),
+        (str(tmp_path / "clean.####.png"), "two names"),
+        (str(tmp_path / "matte.png"), "12 frames"),
+        (str(tmp_path / "matte.####.jpg"), "JPEG"),
+    ]:
+        with pytest.raises(UsageError, match=word):
+            restore(job(scan, tmp_path, matte_out=matte_out))
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_mattes_lie_in_the_windows_of_their_frames_and_the_history_tells_of_the_run(tmp_path: Path) -> None:
+    windows = {"x": 3, "y": 5, "full_width": 60, "full_height": 50}
+    scan, mattes = tmp_path / "scan" / "shot.1000.exr", tmp_path / "matte.1000.exr"
+    scan.parent.mkdir()
+    write_image(scan, picture(1000, 40, 50), windows=windows)
+    restore(job(str(scan), tmp_path, output=str(tmp_path / "clean.1000.exr"), matte_out=str(mattes)))
+    for path in (tmp_path / "clean.1000.exr", mattes):
+        spec = oiio.ImageInput.open(str(path)).spec()
+        assert {name: getattr(spec, name) for name in windows} == windows
+    history = oiio.ImageInput.open(str(tmp_path / "clean.1000.exr")).spec().getattribute("Exif:ImageHistory")
+    assert history == f"filmrestore {__version__} restore {SETTINGS.digest()}"
+
+
+def test_a_defect_map_may_end_with_the_span_and_its_loss_is_an_input_error(scan: str, tmp_path: Path) -> None:
+    for number in (1003, 1004):
+        write_image(tmp_path / f"map.{number}.png", np.zeros((90, 133, 1), np.uint8))
+    mapped = job(scan, tmp_path / "out", span="1003-1004", defect_map=str(tmp_path / "map.####.png"))
+    assert restore(mapped).restored == 2
+    assert restore(mapped).skipped == 2
+    (tmp_path / "map.1004.png").unlink()
+    with pytest.raises(MissingFrames, match="1004"):
+        restore(mapped)
+
+
+def test_another_analysis_makes_the_frames_anew(scan: str, tmp_path: Path) -> None:
+    restore(job(scan, tmp_path, span="1000-1002"))
+    file = tmp_path / "shot.analysis.json"
+    changed = structs.replace(Analysis.load(file), dirt=0.5)
+    changed.save(file)
+    assert restore(job(scan, tmp_path, span="1000-1002")).restored == 3
+
+
+def test_a_movie_is_made_whole_where_one_of_its_frames_changed(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 9, height=48, width=64)
+    movie = job(scan, tmp_path, output=str(tmp_path / "clean.mkv"))
+    assert restore(movie).restored == 9
+    assert restore(movie).skipped == 9
+    path = tmp_path / "scan" / "shot.1008.png"
+    codes = read_codes(path).copy()
+    codes[20:23, 20:23] = 65535
+    write_image(path, codes)
+    assert restore(movie).restored == 9
+
+
 def test_an_output_folder_that_is_a_file_is_an_output_error(scan: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
@@ -347,3 +408,64 @@ def test_every_output_is_written(scan: str, tmp_path: Path, output: str) -> None
     else:
         assert np.array_equal(shown[80:, 100:], source[80:, 100:])
     assert (shown[row + 1, column + 1] != source[row + 1, column + 1]).any() or output == "removed"
+
+
+def test_a_run_that_dies_between_record_and_picture_leaves_no_old_picture_that_counts_as_done(
+    scan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = replace(SETTINGS, strength=0.5)
+    restore(job(scan, tmp_path / "new", settings=new))
+    restore(job(scan, tmp_path / "out"))
+
+    def dies(writer: Writer, frame: Frame) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Writer, "write", dies)
+        restore(job(scan, tmp_path / "out", settings=new))
+    restore(job(scan, tmp_path / "out", settings=new))
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "new")
+
+
+def test_going_back_to_earlier_settings_makes_again_what_was_made_otherwise(
+    scan: str, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    restore(job(scan, tmp_path))
+    restore(job(scan, tmp_path, settings=replace(SETTINGS, strength=0.5), span="1003-1006"))
+    assert bytes_of(tmp_path) != whole
+    report = restore(job(scan, tmp_path))
+    assert (report.restored, report.skipped) == (4, 8)
+    assert bytes_of(tmp_path) == whole
+
+
+def test_a_broken_frame_that_the_span_leaves_out_stops_nothing(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 6)
+    broken = tmp_path / "scan" / "shot.1003.png"
+    broken.write_bytes(broken.read_bytes()[:500])
+    with pytest.raises(CorruptFile, match=r"shot\.1003\.png"):
+        restore(job(scan, tmp_path / "all"))
+    with pytest.warns(UserWarning, match=r"shot\.1003\.png.*frames beside it do without it"):
+        report = restore(job(scan, tmp_path / "out", span="1000-1002,1004-1005"))
+    assert report.restored == 5 and not report.failed
+    restore(job(scan, tmp_path / "skipped", on_error="skip"))
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "skipped")
+
+
+def test_a_folder_for_output_holds_its_own_ledger_and_analysis(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 2, height=16, width=16)
+    for out in ("a", "b"):
+        restore(job(scan, tmp_path, output=str(tmp_path / out)))
+        assert sorted(path.name for path in (tmp_path / out).iterdir()) == [
+            "shot.1000.png",
+            "shot.1001.png",
+            "shot.analysis.json",
+            "shot.ledger",
+        ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "scan"]
+
+
+def test_a_region_beyond_the_frame_is_refused(tmp_path: Path) -> None:
+    scan = write_shot(tmp_path / "scan", 1, height=16, width=20)
+    with pytest.raises(UsageError, match=r"the region 20,0,30,9 lies outside the frames of .*, 20 x 16"):
+        restore(job(scan, tmp_path, roi=Box(x0=20, y0=0, x1=30, y1=9)))
+    restore(job(scan, tmp_path, roi=Box(x0=19, y0=0, x1=30, y1=9)))

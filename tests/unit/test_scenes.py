@@ -35,7 +35,7 @@ def found(frames: list[Float32], first: int = 0) -> tuple[int, ...]:
 
 
 def shot(frames: range, rate: Fraction | None = Fraction(24)) -> Any:
-    return SimpleNamespace(available=tuple(frames), rate=rate)
+    return SimpleNamespace(path="reel.####.dpx", available=tuple(frames), rate=rate)
 
 
 def test_finds_every_cut_by_the_first_frame_of_the_new_shot() -> None:
@@ -141,7 +141,8 @@ def test_drop_frame_timecode_counts_real_frames() -> None:
 
 
 def test_an_otio_timeline_gives_the_starts_of_its_clips(tmp_path: Path) -> None:
-    otio = pytest.importorskip("opentimelineio")
+    import opentimelineio as otio
+
     track = otio.schema.Track(kind="Video")
     for length in (48, 10, 31):
         time = otio.opentime.RationalTime
@@ -162,6 +163,11 @@ def test_bad_cut_files_say_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("12 fifty")
     with pytest.raises(UsageError, match=r"fifty.*first frame"):
         read_cuts(tmp_path / "words.txt", reel)
+    (tmp_path / "other.txt").write_text("86401 86500")
+    with pytest.raises(UsageError, match=r"other\.txt: its cuts, 86401 to 86500, all lie outside the frames 1 to 9"):
+        read_cuts(tmp_path / "other.txt", reel)
+    (tmp_path / "none.txt").write_text("# one shot\n")
+    assert read_cuts(tmp_path / "none.txt", reel) == ()
     (tmp_path / "empty.edl").write_text("TITLE: NOTHING\n")
     with pytest.raises(UsageError, match="no picture event"):
         read_cuts(tmp_path / "empty.edl", reel)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -237,6 +238,44 @@ def test_a_lossy_result_is_not_provable(tmp_path: Path) -> None:
     report = check(lossy)
     assert not report.ok and not report.provable and report.failures == []
     assert "not provable" in report.text() and "jpeg" in report.notes[0]
+
+
+def test_a_lossy_result_of_another_depth_is_not_provable_either(dpx: Restored, tmp_path: Path) -> None:
+    with open_shot(dpx.result) as shot, open_writer(tmp_path / "t.####.jpg", like=shot, lossy=True) as writer:
+        for number in FRAMES:
+            writer.write(shot.read(number))
+    report = verify(VerifyJob(source=dpx.scan, result=tmp_path / "t.####.jpg", ledger=dpx.ledger))
+    assert not report.ok and not report.provable and report.failures == []
+
+
+def movie_of(shot: Restored, path: Path, numbers: tuple[int, ...], wrong: int | None = None) -> Path:
+    """The result as FFV1, which counts its frames from 1; `wrong` has one code of one pixel changed."""
+    with open_shot(shot.result, ",".join(map(str, numbers))) as frames, open_writer(path, like=frames) as writer:
+        for number in numbers:
+            frame = frames.read(number)
+            codes = frame.codes.copy()
+            codes[0, 0, 0] ^= number == wrong
+            writer.write(frame.replaced(codes))
+    return path
+
+
+def test_a_movie_is_checked_by_the_numbers_of_the_frames_that_it_was_made_from(dpx: Restored, tmp_path: Path) -> None:
+    whole = movie_of(dpx, tmp_path / "whole.mkv", FRAMES)
+    report = verify(VerifyJob(source=dpx.scan, result=whole, ledger=dpx.ledger))
+    assert report.ok and report.frames == len(FRAMES)
+    report = verify(VerifyJob(source=dpx.scan, result=whole, ledger=dpx.ledger, span=str(FRAMES[1])))
+    assert report.ok and report.frames == 1
+    spoilt = movie_of(dpx, tmp_path / "spoilt.mkv", FRAMES, wrong=FRAMES[1])
+    report = verify(VerifyJob(source=dpx.scan, result=spoilt, ledger=dpx.ledger))
+    assert {failure.frame for failure in report.failures} == {FRAMES[1]} and report.wrong == 1
+
+
+def test_a_movie_of_a_part_is_checked_with_its_span_and_refused_without(dpx: Restored, tmp_path: Path) -> None:
+    part = movie_of(dpx, tmp_path / "part.mkv", FRAMES[1:])
+    job = VerifyJob(source=dpx.scan, result=part, ledger=dpx.ledger)
+    with pytest.raises(LedgerError, match=r"part\.mkv has \d frames, the ledger \d"):
+        verify(job)
+    assert verify(replace(job, span=f"{FRAMES[1]}-{FRAMES[-1]}")).ok
 
 
 def test_a_result_of_another_depth_fails_at_once(dpx: Restored, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from ..media import atomic_bytes
 from .columns import LastingScratch
 
 if TYPE_CHECKING:
+    from ..colour import Colour
     from ..media import Shot
 
 VERSION = 1
@@ -89,11 +90,11 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
         except msgspec.DecodeError as error:
             raise CorruptFile(f"{path} is a damaged analysis ({error}): {remedy}") from error
 
-    def check(self, shot: Shot) -> None:
-        """Refuse a shot that this is not the analysis of.
+    def check(self, shot: Shot, colour: Colour) -> None:
+        """Refuse a shot that this is not the analysis of, for its grain and cuts were found in other pixels.
 
         Raises:
-            UsageError: it differs in size, or has frames in its span that were not there.
+            UsageError: it differs in size or colour, or has frames in its span that were not there.
         """
         if (self.width, self.height) != (shot.format.width, shot.format.height):
             raise UsageError(
@@ -106,6 +107,17 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
                 f"frame {unknown[0]} of {shot.path} is not in the analysis (it has {self.frames[0]} to "
                 f"{self.frames[-1]}): run `filmrestore probe` again, so that every chunk sees the whole reel"
             )
+        if name := self.other_colour(colour):
+            raise UsageError(
+                f"the analysis was made with {name.replace('_', ' ')} {self.colour.get(name)!r}, this run has "
+                f"{colour.describe()[name]!r}: run `filmrestore probe` again, or give the colour it was made with"
+            )
+
+    def other_colour(self, colour: Colour) -> str | None:
+        """The first fact of `Colour.describe` in which this analysis was made otherwise; None where there is none."""
+        now = colour.describe()
+        facts = ("colourspace", "working_space", "config_id")
+        return next((name for name in facts if self.colour.get(name) != now[name]), None)
 
     def shots(self) -> tuple[tuple[int, int], ...]:
         """(first, last) frame of every shot."""

@@ -51,6 +51,7 @@ def analyse(
         InputError: no frame can be read.
         Cancelled: `cancelled` said so.
     """
+    cv2.setNumThreads(1)  # one reel, one analysis, whatever the machine's count of cores
     reel = _Reel(shot, colour)
     for done, frame in enumerate(_readable(shot, reel.unreadable), 1):
         if cancelled is not None and cancelled():

@@ -13,10 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +85,9 @@ def measured(job_file: Path) -> Measured:
     ended = time.perf_counter()
     watcher.join()
     drain.join()
-    child.stdout.close()
+    for pipe in (child.stdout, child.stderr):
+        assert pipe is not None
+        pipe.close()
     if child.returncode or first != READY:
         raise FilmRestoreError(f"the restore process ended with {child.returncode}: {''.join(errors)[-600:]}")
     report = json.loads(answer)
@@ -114,49 +113,6 @@ def _watch(pid: int, trace: list[float]) -> None:
         return
 
 
-PARTS: dict[str, tuple[str, str, str]] = {
-    "motion": ("filmrestore.restorers.frdm.view", "evidence", "network"),
-    "guidance": ("filmrestore.restorers.frdm.network", "FrdmNet.guide", "network"),
-    "denoise": ("filmrestore.restorers.frdm.network", "FrdmNet.denoise", "network"),
-    "grain": ("filmrestore.nodes.composite", "regrain", "fixes"),
-}
-"""Part of a stage -> module, function, and the node's stage that it is a part of."""
-
-
-class _Clock:
-    """Times functions of the engine from outside, added up over threads."""
-
-    def __init__(self) -> None:
-        self._seconds = dict.fromkeys(PARTS, 0.0)
-        self._lock = threading.Lock()
-        for part, (module, path, _) in PARTS.items():
-            *owners, name = path.split(".")
-            owner: Any = import_module(module)
-            for attribute in owners:
-                owner = getattr(owner, attribute)
-            setattr(owner, name, self._timed(part, getattr(owner, name)))
-
-    def _timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(function)
-        def timed(*arguments: Any, **keywords: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return function(*arguments, **keywords)
-            finally:
-                with self._lock:
-                    self._seconds[part] += time.perf_counter() - began
-
-        return timed
-
-    def split(self, stages: dict[str, float]) -> dict[str, float]:
-        """The node's stages with their parts taken out of them."""
-        split = dict(stages)
-        for part, (_, _, stage) in PARTS.items():
-            split[part] = self._seconds[part]
-            split[stage] = split.get(stage, 0.0) - self._seconds[part]
-        return split
-
-
 class _Shuffled:
     """A restorer whose answers come late by a random time, in front of another restorer."""
 
@@ -180,13 +136,11 @@ def main(job_file: str) -> int:
     job = RestoreJob(**stored["job"] | {"settings": RestoreSettings.from_dict(stored["job"]["settings"])})
     if stored["shuffled"]:
         vars(node)["load_device"] = lambda job: _Shuffled(load_device(job))
-    clock = _Clock()
     load_device(job)  # what is loaded once counts as start-up
     print(READY, flush=True)
     began = time.process_time()
     report = node.restore(job)
     cpu_s = time.process_time() - began
-    report.seconds_by_stage = clock.split(report.seconds_by_stage)
     print(json.dumps(dataclasses.asdict(report) | {"cpu_s": cpu_s}))
     return 0
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
+from ..frame import Box
 from ..metrics import Error, Flicker, Found, Share, Touched
 from .clips import Clip
 from .light import Codes16, Floats, from_codes
@@ -48,7 +49,7 @@ class KindFigures(msgspec.Struct, frozen=True):
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """A matte's confidences in ten bins, see `metrics.reliability`."""
+    """Confidences of repairs in ten bins, see `metrics.reliability`; a repair is right with visible damage under it."""
 
     confidence: list[float] = []
     true: list[int] = []
@@ -113,19 +114,29 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One repair that a method stands for: how sure it is, and the pixels of its box that it changed."""
+
+    frame: int
+    confidence: float
+    box: Box
+    pixels: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """What a row gives for a sequence.
 
     Attributes:
         result: Restored codes, (t, h, w, 3).
-        matte: Confidence that each pixel was damaged, (t, h, w); None for methods that have none.
-        calibrated: Whether the matte is meant as a probability.
+        matte: How much of the scan each pixel lost, 0..1, (t, h, w); None for methods that have none.
+        claims: Repairs with confidences, of methods that give them; frames count from 0.
         seconds: Processor time, all threads and child processes.
     """
 
     result: Codes16
     matte: NDArray[np.float32] | None
-    calibrated: bool = False
+    claims: tuple[Claim, ...] = ()
     seconds: float
 
 
@@ -160,6 +171,7 @@ def _measure_frame(clip: Clip, answer: Answer, result: list[Floats], truth: list
     marked = alpha >= TRACE
     change = metrics.largest_difference(result[t], scan)
     matte = (change > metrics.DAMAGED).astype(np.float32) if answer.matte is None else answer.matte[t]
+    outright = matte * (damaged | ~metrics.dilate(marked))  # the margin of a mark is neither right nor wrong
     grey, grey_truth = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (result[t], truth[t]))
     steadiness = _steadiness(clip, result, truth, t, damaged & (change > metrics.DAMAGED / 2))
     return steadiness + Figures(
@@ -168,7 +180,7 @@ def _measure_frame(clip: Clip, answer: Answer, result: list[Floats], truth: list
         fixed=metrics.objects_fixed(result[t], scan, truth[t]),
         harm=metrics.harm(result[t], truth[t], marked),
         touched=metrics.touched(result[t], scan, marked),
-        pixels=metrics.found_pixels(matte, damaged),
+        pixels=metrics.found_pixels(outright, damaged),
         objects=metrics.found_objects(matte, damaged),
         psnr=Mean(metrics.psnr(result[t], truth[t]), 1),
         ssim=Mean(metrics.ssim(grey, grey_truth), 1),
@@ -177,7 +189,7 @@ def _measure_frame(clip: Clip, answer: Answer, result: list[Floats], truth: list
             kind: _measure_kind(damaged & (masks[t] >= TRACE), matte, result[t], scan, truth[t])
             for kind, masks in clip.masks.items()
         },
-        calibration=_calibration(matte, damaged) if answer.calibrated else Calibration(),
+        calibration=_calibration([claim for claim in answer.claims if claim.frame == t], damaged),
     )
 
 
@@ -211,6 +223,9 @@ def _measure_kind(
     )
 
 
-def _calibration(matte: NDArray[np.float32], mask: NDArray[np.bool_]) -> Calibration:
-    found = metrics.reliability(np.clip(matte, 0, 1), mask)
+def _calibration(claims: list[Claim], damaged: NDArray[np.bool_]) -> Calibration:
+    if not claims:
+        return Calibration()
+    right = np.array([bool(damaged[claim.box.slices][claim.pixels].any()) for claim in claims])
+    found = metrics.reliability(np.array([claim.confidence for claim in claims]), right)
     return Calibration(found.confidence_sums.tolist(), found.true_counts.tolist(), found.counts.tolist())

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import cache, reduce
+from functools import reduce
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import cv2
 import msgspec
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from ..errors import UsageError
@@ -23,13 +22,16 @@ from . import BenchOptions
 from .clips import Clip, Plan, build, choose
 from .figures import Figures, measure
 from .film import film_sheets
-from .rows import Row, choose_rows
+from .rows import Row, choose_rows, code_digest
 from .sheets import crops, places, write_sheet
 from .tables import DETECTION, LOOK, MAIN, SPLIT, figures_table, kinds_table
 
 Progress = Callable[[str, int, int], None]
 
 FRAMES, FULL_FRAMES = 12, 24
+
+MEASURING = ("bench", "damage", "metrics", "motion")
+"""Code that makes the sequences and the figures: edited, it measures everything anew."""
 
 KNOW_NOTHING = ("input", "telea-true-mask")
 """Rows that detect nothing themselves."""
@@ -96,7 +98,9 @@ def _sequence(plan: Plan, rows: list[Row], options: BenchOptions, progress: Prog
     folder = options.out_dir / "cells" / plan.name
     folder.mkdir(parents=True, exist_ok=True)
     for number, row in enumerate(rows):
-        key = f"{_frames(options)} frames, seed {options.seed}, {row.name} {row.version}, code {_code_digest()}"
+        key = (
+            f"{_frames(options)} frames, seed {options.seed}, {row.name} {row.version}, code {code_digest(*MEASURING)}"
+        )
         known = _stored(folder / f"{row.name}.json", key)
         if known is None:
             assert options.bench_dir is not None
@@ -108,16 +112,6 @@ def _sequence(plan: Plan, rows: list[Row], options: BenchOptions, progress: Prog
     if clip is not None:
         _sheet(clip, [row.name for row in rows], folder, options.out_dir / "sheets" / f"{plan.name}.png")
     return entries
-
-
-@cache
-def _code_digest() -> str:
-    """Of the code that makes the sequences and the figures: edited, it measures everything anew."""
-    root = Path(__file__).parents[1]
-    digest = xxhash.xxh3_64()
-    for path in sorted(path for part in ("bench", "damage", "metrics") for path in (root / part).glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _stored(path: Path, key: str) -> Entry | None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
-from .. import __version__, metrics
+from .. import metrics
 from ..errors import FilmRestoreError, UsageError
 from ..settings import RestoreSettings
 from . import BenchOptions
 from .classical import inpaint, temporal_median
 from .clips import Clip
-from .figures import Answer
+from .figures import Answer, Claim
 from .light import Codes16
 from .vapour import find_vapoursynth, run_script
 
@@ -73,7 +75,7 @@ def choose_rows(options: BenchOptions) -> tuple[list[Row], list[str]]:
         elif name.startswith("frdm") and not (weights := weights_hash()):
             missing.append(f"{name} is left out: no weights are installed in filmrestore/weights")
         elif name.startswith("frdm"):
-            rows.append(Row(name=name, version=f"{__version__} {weights}", run=_frdm(name.split("-")[1], options)))
+            rows.append(Row(name=name, version=f"{code_digest()} {weights}", run=_frdm(name.split("-")[1], options)))
         elif name.startswith("spotless"):
             assert python is not None
             rows.append(Row(name=name, version="1", run=_vapoursynth(python, name)))
@@ -131,10 +133,19 @@ def _vapoursynth(python: str, script: str) -> Method:
     return run
 
 
+@cache
+def code_digest(*parts: str) -> str:
+    """Of the engine's source, or of these folders and modules of it only."""
+    root = Path(__file__).parents[1]
+    found = [path for part in parts or (".",) for path in ((root / part).rglob("*.py"), [root / f"{part}.py"])]
+    digest = xxhash.xxh3_64()
+    for path in sorted({path for paths in found for path in paths if path.is_file()}):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def weights_hash() -> str:
     """Of everything in filmrestore/weights; "" where there is nothing."""
-    import xxhash
-
     digest = xxhash.xxh3_64()
     files = sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))
     for file in files:
@@ -181,9 +192,19 @@ def restore_as_user(scan: Codes16, folder: Path, settings: RestoreSettings, devi
     return Answer(
         result=read_frames(folder / "result"),
         matte=(matte / np.iinfo(matte.dtype).max).astype(np.float32),
-        calibrated=True,
+        claims=tuple(_claims(folder / "ledger", len(scan))),
         seconds=seconds,
     )
+
+
+def _claims(folder: Path, count: int) -> Iterator[Claim]:
+    """The fixes of a ledger whose frames count from 1."""
+    from ..fixes import Ledger
+
+    ledger = Ledger.open(folder)
+    for number in range(1, count + 1):
+        for fix, pixels in ledger.recorded(number):
+            yield Claim(frame=number - 1, confidence=fix.confidence, box=fix.where, pixels=pixels.mask)
 
 
 def write_frames(folder: Path, frames: Codes16) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .. import __version__
 from ..errors import UsageError
 from ..media.atomic import atomic_bytes
 from ..nodes.job import RestoreJob
@@ -23,7 +22,7 @@ from ..settings import RestoreSettings
 from . import BenchOptions
 from .child import Measured, measured, write_job
 from .classical import temporal_median
-from .rows import weights_hash
+from .rows import code_digest, weights_hash
 from .shots import make_shot, read_codes, write_codes
 from .tables import table
 
@@ -32,13 +31,10 @@ Progress = Callable[[str, int, int], None]
 SIZES = {"640x480": 12, "2048x1556": 6, "4096x3112": 3}
 """Size -> frames."""
 
-NETWORK = ("motion", "guidance", "denoise", "network")
-"""Stages that a warm cache must leave out; "network" is what the restorer does beside the other three."""
+NETWORK = ("motion", "guidance", "denoise")
+"""Stages that a warm cache must leave out."""
 
 THREADS = 2
-
-FORM = 1
-"""Of speed.json; counts up when its figures change."""
 
 
 def run(options: BenchOptions, progress: Progress | None = None) -> dict[str, Any]:
@@ -71,8 +67,8 @@ def run(options: BenchOptions, progress: Progress | None = None) -> dict[str, An
 
 
 def _stored(path: Path) -> dict[str, Any]:
-    """Figures of cases measured before, unless the code, the weights or the form of the figures are others now."""
-    key = f"{FORM} {__version__} {weights_hash()}"
+    """Figures of cases measured before, unless the code or the weights are others now."""
+    key = f"{code_digest()} {weights_hash()}"
     try:
         stored: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError):

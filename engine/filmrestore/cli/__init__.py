@@ -29,6 +29,7 @@ VERBS = (
     "apply",
     "verify",
     "report",
+    "submit",
     "bench",
     "train",
     "models",
@@ -71,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one way out for eac
     """
     signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = _show_warning
-    logging.basicConfig(level=logging.WARNING, handlers=[_Messages()], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[_Messages(logging.WARNING)], force=True)
     try:
         command.main(args=list(arguments), prog_name="filmrestore", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):

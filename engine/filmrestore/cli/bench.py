@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..bench import BENCHES, BenchOptions
+from ..errors import UsageError
 from .options import GroupedCommand, takes_progress
 from .progress import display
 
@@ -35,7 +36,10 @@ FOLDER = click.Path(path_type=Path)
 def command(*, name: str, out_dir: Path, progress: str, as_json: bool, **values: Any) -> None:
     """Measure, and write the tables of one bench."""
     module, function = BENCHES[name].split(":")
-    run = getattr(import_module(module), function)
+    try:
+        run = getattr(import_module(module), function)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"bench needs {error.name}: pip install 'filmrestore[bench]'") from error
     with display(progress) as shown:
         figures = run(BenchOptions(out_dir=out_dir, **values), shown)
     click.echo(json.dumps(figures) if as_json else str(out_dir / f"{name}.md"))

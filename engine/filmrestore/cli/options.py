@@ -89,7 +89,7 @@ def takes_colour(verb: Verb) -> Verb:
     return verb
 
 
-def takes_output(verb: Verb) -> Verb:
+def takes_output(verb: Verb, *, required: bool = True) -> Verb:
     """-o, --overwrite and --lossy; the verb gets `output`."""
     for option in (
         click.option("--lossy", is_flag=True, help="Allow containers that cannot keep every code."),
@@ -100,7 +100,9 @@ def takes_output(verb: Verb) -> Verb:
             show_default=True,
             help="Frames that are there: keep all, redo those whose inputs or settings changed, or redo all.",
         ),
-        click.option("-o", "--out", "output", required=True, metavar="OUT", help="Pattern, folder or movie to write."),
+        click.option(
+            "-o", "--out", "output", required=required, metavar="OUT", help="Pattern, folder or movie to write."
+        ),
     ):
         verb = option(verb)
     return verb

@@ -29,3 +29,16 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("filmrestore", appauthor=False) / "tiles"
+
+
+def check_no_picture(path: Path | None, what: str) -> None:
+    """Refuses to write a page or a file of figures where the name says that a picture or movie is.
+
+    Raises:
+        UsageError: the name is that of an image or movie, or of a folder.
+    """
+    from ..errors import UsageError
+    from ..media.containers import is_media
+
+    if path is not None and (is_media(path.name) or path.is_dir()):
+        raise UsageError(f"{path}: {what} would be written over a picture or folder; give it a name of its own")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import GroupedCommand, takes_colour, takes_progress, takes_source
+from .places import check_no_picture
 from .progress import display
 from .stopping import stop_on_signals
 
@@ -47,6 +48,7 @@ def command(
     from ..media import open_shot
     from ..scenes import read_cuts
 
+    check_no_picture(out, "the analysis")
     with open_shot(source, span, missing="allow") as shot:
         colour = open_colour(
             shot.format,

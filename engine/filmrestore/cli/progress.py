@@ -35,6 +35,8 @@ class Rate:
 
     def add(self, done: int) -> None:
         now = self._clock()
+        if self._seen and done < self._seen[-1][1]:  # the same stage of the next shot
+            self._seen.clear()
         self._seen.append((now, done))
         while len(self._seen) > 2 and now - self._seen[0][0] > RATE_OVER_S:
             self._seen.popleft()

@@ -9,7 +9,7 @@ import click
 
 from ..errors import UsageError
 from .options import GroupedCommand
-from .places import folder_of, ledger_beside
+from .places import check_no_picture, folder_of, ledger_beside
 from .progress import MODES, Display, display
 
 
@@ -27,6 +27,7 @@ def command(*, scan: str, result: str | None, ledger: str | None, page: Path | N
     """
     if result is None and ledger is None:
         raise UsageError("there is no way to the fixes: give RESULT or --ledger")
+    check_no_picture(page, "the report")
     place = Path(ledger) if ledger is not None else ledger_beside(scan, str(result))
     page = page or (folder_of(result) if result is not None else place.parent) / "report.html"
     with display(progress) as shown:
@@ -42,10 +43,16 @@ def write_page(
     Raises:
         FilmRestoreError: the scan, the result or the ledger cannot be read.
     """
+    from ..fixes import Ledger
+    from ..fixes.result import open_result
     from ..media import open_shot
     from ..report import build_report
 
     with ExitStack() as opened:
         before = opened.enter_context(open_shot(scan, span, missing="allow"))
-        after = opened.enter_context(open_shot(result, missing="allow")) if result is not None else None
+        after = (
+            opened.enter_context(open_result(result, Ledger.open(ledger), before.frames))
+            if result is not None
+            else None
+        )
         build_report(ledger, before, after, page, progress=shown)

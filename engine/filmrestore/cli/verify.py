@@ -16,6 +16,7 @@ from .progress import display
 @click.option("-F", "--frames", "span", metavar="SPAN", help="Frames to check.  [all of the ledger and the result]")
 @click.option("--ledger", metavar="DIR", help="Where the fixes are recorded.  [beside RESULT]")
 @click.option("--without", multiple=True, metavar="SELECT", help="Fixes that RESULT was made without, as in `apply`.")
+@click.option("--merge", "gather", is_flag=True, help="Gather the ledger of finished chunks into one file first.")
 @takes_progress
 def command(
     *,
@@ -24,14 +25,18 @@ def command(
     span: str | None,
     ledger: str | None,
     without: tuple[str, ...],
+    gather: bool,
     progress: str,
     as_json: bool,
 ) -> None:
     """Check RESULT against SCAN and its ledger: every pixel outside the fixes identical, every fix accounted for."""
     from ..fixes.verify import VerifyJob, verify
+    from ..nodes.job import finish_ledger
 
     ledger = ledger or str(ledger_beside(scan, result))
     job = VerifyJob(source=scan, result=result, ledger=ledger, span=span, without=without)
+    if gather:
+        finish_ledger(ledger)
     with display(progress) as shown:
         found = verify(job, shown)
     click.echo(found.to_json().decode() if as_json else found.text())

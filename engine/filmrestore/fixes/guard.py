@@ -1,4 +1,4 @@
-"""The motion guard: a mark that the neighbour frames show again, moved along, is picture and not dirt."""
+"""The guard: what neighbour frames show again is picture: moved along, or standing where no scratch would."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ from ..frame import Box
 F32 = NDArray[np.float32]
 _BORDER = 4  # pixels of surroundings that move with a mark
 _RIM = np.float32(0.55)  # weight of the one pixel around a mark; matchTemplate squares it
-_WIDEST = 160  # a longer mark is no thrown ball; it is judged by the network alone
+_WIDEST = 240  # a longer mark is no thrown ball; it is judged by the network alone
+_FINE = 16  # pixels: marks up to this are looked for at full size
+_COARSEST = 8  # and none at less than an eighth
+_UPRIGHT = 3  # times as high as wide: a line
+_THROUGH = 0.7  # share of the frame's height that a lasting scratch shows on
+_TRACE = 0.15  # confidence that still counts as a line going on
+_SIDE = 0.015  # share of the width: the picture's own border lies here
+_ALONG = 15  # px
+_FLANK = 6  # px
+_SAME = 0.75  # share of its contrast by which what stays may differ from frame to frame
+_WEAVE = 5  # px
 
 
 def is_moving_picture(
@@ -49,7 +59,9 @@ def is_moving_picture(
     contrast = float(np.abs(now[box.slices] - clean)[mark].mean())
     if contrast <= 1e-4:
         return False
-    limit = 0.7 * guard  # share of the mark's contrast that may remain when it is laid over its likeness
+    # Share of the mark's contrast that may remain when it is laid over its likeness. Large things turn as they fly,
+    # and chance finds no second likeness of theirs on one path.
+    limit = (0.7 if max(box.width, box.height) <= _FINE else 1.2) * guard
     shifts = [_likeness(now, box, mark, other, contrast * limit, reach) for other in neighbours]
     if any(shift is None for shift in shifts):
         return False
@@ -61,37 +73,115 @@ def is_moving_picture(
     return bend <= 2.0 + 0.5 * max(float(np.hypot(ax, ay)), float(np.hypot(bx, by)))
 
 
+def is_standing_picture(
+    now: F32,
+    box: Box,
+    mark: NDArray[np.bool_],
+    clean: F32,
+    confidence: F32,
+    neighbours: Sequence[F32],
+    *,
+    guard: float,
+) -> bool:
+    """Whether an upright line that stays in place is an edge of the picture and not a scratch.
+
+    A scratch that lasts was cut by something the film ran past: it goes through the frame from top to bottom, if
+    faintly in places. A door post or a lamp post begins and ends somewhere, and the border of the picture lies at its
+    side.
+
+    Args:
+        now, box, mark, clean, neighbours, guard: As for `is_moving_picture`.
+        confidence: Of the whole frame, (h, w): how far the line goes on is read from what was too faint to be marked.
+    """
+    if guard <= 0 or not neighbours or box.height < _UPRIGHT * box.width:
+        return False
+    height, width = now.shape
+    side = max(2, round(_SIDE * width))
+    if box.x0 < side or box.x1 > width - side:
+        return True
+    if _run(confidence, box) >= _THROUGH * height:
+        return False
+    wide = Box(x0=max(box.x0 - _FLANK, 0), y0=box.y0, x1=min(box.x1 + _FLANK, width), y1=box.y1)
+    whole = np.pad(mark, ((0, 0), (box.x0 - wide.x0, wide.x1 - box.x1)))
+    line = _along(now[wide.slices])
+    contrast = float(np.abs(_along(now[box.slices]) - _along(clean))[mark].mean())
+    return all(_stays(line, wide, whole, other) < _SAME * contrast for other in neighbours)
+
+
+def _along(picture: F32) -> F32:
+    """The picture averaged along upright lines, so that grain does not count."""
+    return np.asarray(cv2.blur(picture, (1, _ALONG), borderType=cv2.BORDER_REPLICATE))
+
+
+def _run(confidence: F32, box: Box) -> int:
+    """Rows in which the column of a mark, give or take its wandering, holds some confidence."""
+    reach = 3 + box.width // 2
+    band = confidence[:, max(box.x0 - reach, 0) : box.x1 + reach]
+    return int((band.max(axis=1) > _TRACE).sum())
+
+
+def _stays(line: F32, box: Box, mark: NDArray[np.bool_], other: F32) -> float:
+    """Mean difference of a mark from its own place in another frame, the best within some weave.
+
+    What the flanks differ by is flicker, and taken off.
+    """
+    width = other.shape[1]
+    best = np.inf
+    for shift in range(-_WEAVE, _WEAVE + 1):
+        x0, x1 = max(box.x0, -shift), min(box.x1, width - shift)
+        part = slice(x0 - box.x0, x1 - box.x0)
+        inside = mark[:, part]
+        if not inside.any() or inside.all():
+            continue
+        difference = _along(other[box.y0 : box.y1, x0 + shift : x1 + shift]) - line[:, part]
+        best = min(best, float(np.abs(difference - np.median(difference[~inside]))[inside].mean()))
+    return best
+
+
 def _likeness(
     now: F32, box: Box, mark: NDArray[np.bool_], other: F32, most: float, reach: int
 ) -> tuple[int, int] | None:
-    """The displacement (x, y) at which `other` shows the mark, or None.
+    """The displacement (x, y) in pixels at which `other` shows the mark, or None.
 
     A displacement counts when the mark laid there differs by less than `most` on average, and by clearly less
-    than in its old place (else it did not move).
+    than in its old place (else it did not move). What is large is looked for further away and more coarsely:
+    it may be near the camera, and fast.
     """
+    step = 1
+    while step < _COARSEST and max(box.width, box.height) > _FINE * step:
+        step *= 2
+    reach *= 1 if step == 1 else step
     height, width = now.shape
-    y0, y1 = max(box.y0 - _BORDER, 0), min(box.y1 + _BORDER, height)
-    x0, x1 = max(box.x0 - _BORDER, 0), min(box.x1 + _BORDER, width)
-    weight = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    border = _BORDER * step
+    y0, y1 = max(box.y0 - border, 0), min(box.y1 + border, height)
+    x0, x1 = max(box.x0 - border, 0), min(box.x1 + border, width)
+    sy0, sy1 = y0 - min(y0, reach) // step * step, min(y1 + reach, height)
+    sx0, sx1 = x0 - min(x0, reach) // step * step, min(x1 + reach, width)
+    weight = np.zeros((y1 - y0, x1 - x0), np.float32)
     weight[box.y0 - y0 : box.y1 - y0, box.x0 - x0 : box.x1 - x0] = mark
+    weight = np.asarray(_shrunk(weight, step) > 0.5, np.uint8)
+    if not weight.any():
+        return None
     # The rim tells a mark from a piece of something larger; it counts less, for what lies behind changes.
     rim = cv2.dilate(weight, np.ones((3, 3), np.uint8)) - weight
     importance = np.where(weight > 0, np.float32(1), _RIM * rim.astype(np.float32))
-    sy0, sy1 = max(y0 - reach, 0), min(y1 + reach, height)
-    sx0, sx1 = max(x0 - reach, 0), min(x1 + reach, width)
-    error = cv2.matchTemplate(
-        np.ascontiguousarray(other[sy0:sy1, sx0:sx1]),
-        np.ascontiguousarray(now[y0:y1, x0:x1]),
-        cv2.TM_SQDIFF,
-        mask=importance,
-    )
+    template = _shrunk(now[y0:y1, x0:x1], step)
+    error = cv2.matchTemplate(_shrunk(other[sy0:sy1, sx0:sx1], step), template, cv2.TM_SQDIFF, mask=importance)
     error = np.sqrt(np.maximum(error, 0) / float((importance**2).sum()))
-    still = error[y0 - sy0, x0 - sx0]
-    near = error[max(y0 - sy0 - 1, 0) : y0 - sy0 + 2, max(x0 - sx0 - 1, 0) : x0 - sx0 + 2]
-    moved = error.copy()
-    moved[max(y0 - sy0 - 1, 0) : y0 - sy0 + 2, max(x0 - sx0 - 1, 0) : x0 - sx0 + 2] = np.inf
-    row, column = np.unravel_index(int(np.argmin(moved)), moved.shape)
-    best = moved[row, column]
-    if not best < most or not best < 0.6 * min(still, near.min()):
+    row, column = (y0 - sy0) // step, (x0 - sx0) // step
+    here = slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
+    still = float(error[here].min())
+    error[here] = np.inf
+    best_row, best_column = np.unravel_index(int(np.argmin(error)), error.shape)
+    best = float(error[best_row, best_column])
+    if not best < min(most, 0.6 * still):
         return None
-    return int(column) - (x0 - sx0), int(row) - (y0 - sy0)
+    return (int(best_column) - column) * step, (int(best_row) - row) * step
+
+
+def _shrunk(picture: F32, step: int) -> F32:
+    """The picture at 1 / step of its size."""
+    if step == 1:
+        return np.ascontiguousarray(picture)
+    size = max(1, picture.shape[1] // step), max(1, picture.shape[0] // step)
+    return np.asarray(cv2.resize(picture[: size[1] * step, : size[0] * step], size, interpolation=cv2.INTER_AREA))

@@ -85,6 +85,10 @@ class Merged:
             extents = self._index.extents.get(frame)
             return None if extents is None else b"".join(_read_at(file, offset, size) for offset, size in extents)
 
+    def has_chunk(self, frame: int) -> bool:
+        """Whether the frame has a chunk of pixels, by the index."""
+        return frame in self._index.chunks
+
     def chunk(self, frame: int) -> bytes:
         """The frame's chunk of pixels; empty where it has none.
 

@@ -94,8 +94,8 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
         pixels: Checksum of the frame's chunk of pixels; "" where there are no fixes.
         seconds: Time that the frame took.
         network_class: The class that its networks ran in (device kind, backend, precision ...).
-        inputs: Digest of names, sizes and times of all files that the frame was made from: a resumed run's quick look.
-        inputs: Digest of what decided the frame (files, masks, window), for resuming.
+        inputs: Digest of what decided the frame beside settings and weights (files by name, size and time, window,
+            region, the reel's analysis): a resumed run's quick look.
         note: Free words.
     """
 

@@ -45,9 +45,14 @@ def read_header(folder: Path) -> Header:
             f"no ledger at {folder}: {error}; give the folder that restore wrote with --ledger"
         ) from error
     except msgspec.DecodeError as error:
-        raise LedgerError(f"{file} cannot be read: {error}") from error
+        raise LedgerError(
+            f"{file} cannot be read: {error}; copy the ledger again, or delete {folder} and restore the scan again"
+        ) from error
     if header.format_version != FORMAT_VERSION:
-        raise LedgerError(f"{file}: format version {header.format_version}; this program reads {FORMAT_VERSION}")
+        raise LedgerError(
+            f"{file}: format version {header.format_version}; this program reads {FORMAT_VERSION}: "
+            "use the program that wrote it, or give another --ledger"
+        )
     return header
 
 
@@ -70,7 +75,7 @@ def parse_part(lines: bytes, frame: int, file: Path) -> FramePart:
     if len(records) != 1:
         raise LedgerError(f"{file}: frame {frame} has {len(records)} records, expected 1; delete fixes, not records")
     if len({fix.id for fix in fixes}) != len(fixes):
-        raise LedgerError(f"{file}: frame {frame} lists a fix twice")
+        raise LedgerError(f"{file}: frame {frame} lists a fix twice; delete one of the two lines")
     return FramePart(records[0], tuple(fixes))
 
 

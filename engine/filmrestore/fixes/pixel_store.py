@@ -29,6 +29,7 @@ _CHECKSUM = struct.Struct("<Q")
 _TABLE_AT = _HEAD.size + _CHECKSUM.size
 _ROW = np.dtype([("key", "<u8"), ("offset", "<u8"), ("packed", "<u8"), ("plain", "<u8"), ("checksum", "<u8")])
 _SIZE = struct.Struct("<III")
+_REMEDY = "copy the ledger again, or delete its folder and restore the scan again"
 
 
 class Chunk(NamedTuple):
@@ -133,7 +134,10 @@ class ChunkReader:
         offset, packed = int(row["offset"]), int(row["packed"])
         fits = 0 < fix.area <= width * height and int(row["plain"]) == plain_size
         if not fits or offset + packed > len(self._data):
-            raise LedgerError(f"{self._path}: the pixels of fix {fix.id} do not fit its box {fix.box}, area {fix.area}")
+            raise LedgerError(
+                f"{self._path}: the pixels of fix {fix.id} do not fit its box {fix.box}, area {fix.area}; "
+                f"undo the edit of its line, or restore frame {fix.frame} again"
+            )
         blob = self._data[offset : offset + packed]
         if xxhash.xxh3_64_intdigest(blob) != int(row["checksum"]):
             raise LedgerError(f"{self._path}: the pixels of fix {fix.id} are damaged; restore frame {fix.frame} again")
@@ -197,14 +201,16 @@ def _read_head(file: BinaryIO, path: Path, start: int, total: int) -> _Head:
     """The head of the chunk at the file's position."""
     raw = file.read(_TABLE_AT)
     if len(raw) < _TABLE_AT:
-        raise LedgerError(f"{path}: truncated at byte {start}; restore its frames again")
+        raise LedgerError(f"{path}: truncated at byte {start}; {_REMEDY}")
     magic, version, dtype, channels, frame, size, count = _HEAD.unpack_from(raw)
     if magic != _MAGIC or version != _VERSION:
-        raise LedgerError(f"{path}: byte {start} holds {raw[:6]!r}, expected a pixel chunk of version {_VERSION}")
+        raise LedgerError(
+            f"{path}: byte {start} holds {raw[:6]!r}, expected a pixel chunk of version {_VERSION}; {_REMEDY}"
+        )
     if dtype >= len(_DTYPES) or channels not in (1, 3):
-        raise LedgerError(f"{path}: the chunk at byte {start} has dtype {dtype} and {channels} channels")
+        raise LedgerError(f"{path}: the chunk at byte {start} has dtype {dtype} and {channels} channels; {_REMEDY}")
     if start + size > total or _TABLE_AT + count * _ROW.itemsize > size:
-        raise LedgerError(f"{path}: the chunk of frame {frame} says {size} bytes, {total - start} are there")
+        raise LedgerError(f"{path}: the chunk of frame {frame} says {size} bytes, {total - start} are there; {_REMEDY}")
     (checksum,) = _CHECKSUM.unpack_from(raw, _HEAD.size)
     return _Head(_DTYPES[dtype], channels, frame, size, count, checksum, raw[: _HEAD.size])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import __version__
 from ..errors import FilmRestoreError, InputError, LedgerError
 from ..frame import Codes, Format, Frame
 from ..media import Shot, Writer, open_shot, open_writer
@@ -118,7 +119,9 @@ def apply(job: ApplyJob, progress: Progress | None = None) -> ApplyReport:
     ledger = Ledger.open(job.ledger)
     without = Selection(job.without)
     without.check(ledger)
-    span = job.span or format_span(ledger.frames)
+    if not ledger.frames:
+        raise LedgerError(f"{job.ledger} holds no frame: restore the scan again, or give the ledger that is meant")
+    span = job.span or format_span(ledger.frames, whole=True)
     with open_shot(job.source, span) as shot:
         check_fits(ledger, shot.format)
         chosen = _Chosen(
@@ -128,7 +131,8 @@ def apply(job: ApplyJob, progress: Progress | None = None) -> ApplyReport:
         if job.overwrite == "never" and Path(job.output).is_file():
             report.skipped = report.frames
             return report
-        with open_writer(job.output, like=shot, lossy=job.lossy, overwrite=True) as writer:
+        history = f"filmrestore {__version__} apply {ledger.header.settings_digest}"
+        with open_writer(job.output, like=shot, lossy=job.lossy, overwrite=True, history=history) as writer:
             for done, number in enumerate(shot.frames, 1):
                 try:
                     _apply_frame(job, shot, writer, chosen, number, report)

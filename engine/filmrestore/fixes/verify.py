@@ -20,6 +20,7 @@ from ..frame import Codes, Frame
 from ..media import Shot, open_shot
 from .ledger import Ledger
 from .parts import FramePart
+from .result import open_result
 from .selection import Selection
 from .verdict import Failure, Kind, VerifyReport
 
@@ -67,12 +68,12 @@ def verify(job: VerifyJob, progress: Progress | None = None) -> VerifyReport:
     report = VerifyReport()
     with (
         open_shot(job.source, job.span, missing="allow") as scan,
-        open_shot(job.result, job.span, missing="allow") as result,
+        open_result(job.result, ledger, scan.frames if job.span is not None else None) as result,
     ):
         report.provable = result.format.lossless
         if not report.provable:
             report.notes.append(f"{job.result} is lossy ({result.format.container}): its pixels prove nothing")
-        if _same_format(scan, result, report):
+        if not report.provable or _same_format(scan, result, report):
             numbers = _numbers(job, scan, result, ledger)
             for done, number in enumerate(numbers, 1):
                 _verify_frame(scan, result, ledger, without, number, report)
@@ -103,7 +104,7 @@ def _same_format(scan: Shot, result: Shot, report: VerifyReport) -> bool:
 
 def _numbers(job: VerifyJob, scan: Shot, result: Shot, ledger: Ledger) -> list[int]:
     if job.span is not None:
-        return sorted({*scan.frames, *scan.missing, *result.frames, *result.missing})
+        return sorted({*scan.frames, *scan.missing})
     return sorted({*ledger.frames, *result.available})
 
 

@@ -49,7 +49,10 @@ class LedgerWriter:
         atomic_bytes(file, msgspec.json.format(msgspec.json.encode(self.header), indent=2) + b"\n")
 
     def write(self, record: FrameRecord, fixes: Sequence[RecordedFix]) -> FrameRecord:
-        """Writes the part of one frame; a part that is already there is replaced.
+        """Writes the part of one frame; a part that is already there is replaced, also that of another run.
+
+        A frame has one picture, so it has one record: who goes back to earlier settings finds the frame to be made
+        again, not a record of pixels that are no longer there.
 
         Returns:
             The record as written, with its run, count and checksum of pixels filled in.
@@ -68,6 +71,8 @@ class LedgerWriter:
         )
         lines = [msgspec.json.encode(record), *(msgspec.json.encode(fix) for fix, _ in fixes)]
         old = self._part_record(record.frame)
+        for parts in self._others(record.frame):
+            _remove_part(parts, record.frame)
         # The lines name the pixels by their content and come last: a part is whole once they are there.
         if chunk:
             atomic_bytes(pixels_path(self._parts, record), chunk)
@@ -77,18 +82,39 @@ class LedgerWriter:
         return record
 
     def record(self, frame: int) -> FrameRecord | None:
-        """The record of a frame that this run wrote before, now or by another node; None where there is none."""
+        """The record of a frame that this run wrote before, now or by another node.
+
+        Returns:
+            None where there is none, or its pixels are lost: then the frame is to be made again.
+        """
         if part := self._part_record(frame):
-            return part
+            return part if not part.pixels or pixels_path(self._parts, part).exists() else None
+        if self._others(frame):
+            return None
         if self._merged is None:
             self._merged = Merged.open(self.path, self.run)
         lines = self._merged.lines(frame) if self._merged is not None else None
-        return None if lines is None else parse_part(lines, frame, self.path / LINES).record
+        if lines is None or self._merged is None:
+            return None
+        record = parse_part(lines, frame, self.path / LINES).record
+        return record if not record.pixels or self._merged.has_chunk(frame) else None
+
+    def _others(self, frame: int) -> list[Path]:
+        """The parts folders of other runs that hold the frame."""
+        runs = (parts_folder(self.path, run.name) for run in self._parts.parent.iterdir())
+        return [parts for parts in runs if parts != self._parts and lines_path(parts, frame).exists()]
 
     def _part_record(self, frame: int) -> FrameRecord | None:
         file = lines_path(self._parts, frame)
         data = bytes_of(file)
         return None if data is None else parse_part(data, frame, file).record
+
+
+def _remove_part(parts: Path, frame: int) -> None:
+    """Removes a frame's lines, then its pixels; another node may do so at the same time."""
+    lines_path(parts, frame).unlink(missing_ok=True)
+    for pixels in parts.glob(f"{lines_path(parts, frame).stem}-*.px"):
+        pixels.unlink(missing_ok=True)
 
 
 def _conflict(folder: Path, there: Header, new: Header) -> str:

@@ -169,15 +169,20 @@ def parse_span(span: str) -> tuple[int, ...]:
     """
     try:
         numbers = tuple(sorted(set(FrameSet(span.replace(" ", "")))))
-    except (FileSeqException, ValueError, TypeError) as failure:
+    except (FileSeqException, ValueError, TypeError, ArithmeticError) as failure:
         raise UsageError(f"span {span!r} cannot be read; write it as 1-100, 1-100x2 or 1,5,9-12") from failure
     if not numbers:
         raise UsageError(f"span {span!r} holds no frame; write it as 1-100, 1-100x2 or 1,5,9-12")
     return numbers
 
 
-def format_span(numbers: Iterable[int]) -> str:
-    """The shortest span of these frame numbers, such as `1-4,9`; cut off with `...` where it has many pieces."""
+def format_span(numbers: Iterable[int], *, whole: bool = False) -> str:
+    """The shortest span of these frame numbers, such as `1-4,9`.
+
+    Args:
+        numbers: In any order.
+        whole: As `parse_span` reads it again; else it is for the eye, cut off with `...` where it has many pieces.
+    """
     runs: list[list[int]] = []
     for number in sorted(set(numbers)):
         if runs and number == runs[-1][1] + 1:
@@ -185,6 +190,8 @@ def format_span(numbers: Iterable[int]) -> str:
         else:
             runs.append([number, number])
     words = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
+    if whole:
+        return ",".join(words)
     return ",".join(words[:_LISTED]) + (",..." if len(words) > _LISTED else "")
 
 

@@ -38,11 +38,7 @@ def write_plane(
         UsageError: a container or depth that is not offered.
         OutputError: the disk cannot be written.
     """
-    container = container_of(path)
-    if bits not in _OFFERED.get(container, {}):
-        raise UsageError(
-            f"{path}: no {bits}-bit {container.upper()} planes; use PNG or TIFF of 8 or 16 bits, EXR of 16 or 32"
-        )
+    container = plane_container(path, bits)
     height, width = plane.shape
     form = Format(
         width=width,
@@ -65,3 +61,17 @@ def write_plane(
         display_window=like.display_window if like is not None and fits else window,
     )
     atomic_bytes(path, encode_image(frame, container), sync=sync)
+
+
+def plane_container(path: str | Path, bits: int = 16) -> str:
+    """The container of a plane's file.
+
+    Raises:
+        UsageError: a container or depth that is not offered.
+    """
+    container = container_of(path)
+    if bits not in _OFFERED.get(container, {}):
+        raise UsageError(
+            f"{path}: no {bits}-bit {container.upper()} planes; use PNG or TIFF of 8 or 16 bits, EXR of 16 or 32"
+        )
+    return container

@@ -110,6 +110,15 @@ class Shot:
         """The file of one frame; the movie itself for movies."""
         return self._source.path_of(number)
 
+    def facts(self, number: int) -> bytes:
+        """What tells the file of one frame from another without reading it: number, name, size and time."""
+        path = self.path_of(number)
+        try:
+            stat = path.stat()
+        except OSError:
+            return f"{number} {path.name} missing".encode()
+        return f"{number} {path.name} {stat.st_size} {stat.st_mtime_ns}".encode()
+
     def pattern_in(self, folder: Path) -> Pattern:
         """The file names of this sequence in another folder.
 
@@ -121,6 +130,10 @@ class Shot:
     def close(self) -> None:
         """Close the movie, if it is one; image files are never left open."""
         self._source.close()
+
+    def __contains__(self, number: int) -> bool:
+        """Whether the source holds a frame."""
+        return number in self._holds
 
     def __enter__(self) -> Self:
         return self

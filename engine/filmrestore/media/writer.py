@@ -79,6 +79,22 @@ class Writer:
         """The file of one frame; the movie itself for movies."""
         return self._sink.path_of(number)
 
+    def discard(self, number: int) -> None:
+        """Remove what an earlier run wrote under the frame's name (for a movie: the whole movie).
+
+        Raises:
+            OutputError: it cannot be removed.
+        """
+        try:
+            self.path_of(number).unlink(missing_ok=True)
+        except OSError as failure:
+            raise output_error(self.path_of(number), failure) from failure
+
+    @property
+    def unwritten(self) -> frozenset[int]:
+        """Frames handed over whose writing has not ended."""
+        return frozenset(number for number, future in self._pending if not future.done())
+
     def flush(self) -> None:
         """Wait until every frame handed over is on disk.
 
@@ -163,22 +179,46 @@ def open_writer(
         OutputError: the folder cannot be written.
     """
     target = Path(path)
-    is_folder = target.is_dir() or not target.suffix or str(path).endswith(os.sep)
     sink: Sink
-    if not is_folder and container_of(target) == "movie":
+    if not is_folder(path) and container_of(target) == "movie":
         from .movies_write import MovieSink
 
-        _check_not_scan(target, like)
+        if os.path.realpath(target) == os.path.realpath(like.path_of(like.frames[0])):
+            raise _is_the_scan(target)
         _check_writable(target.parent)
         sink = MovieSink(target, like, codec=codec, lossy=lossy, sync=sync)
     else:
-        pattern = like.pattern_in(target) if is_folder else _output_pattern(target, like)
-        _check_not_scan(pattern.path_of(like.frames[0]), like)
+        pattern = output_pattern(path, like)
         container = container_of(pattern.path_of(like.frames[0]))
         form = output_format(like.format, container, path, lossy=lossy)
         _check_writable(pattern.folder)
         sink = _StillSink(pattern, like, form, sync=sync, history=history)
     return Writer(sink, overwrite=overwrite, behind=behind)
+
+
+def output_pattern(path: str | Path, like: Shot) -> Pattern:
+    """The names of the images that are written for the frames of `like`: results, or what goes with them.
+
+    Args:
+        path: As `open_writer`, but no movie.
+        like: The scan.
+
+    Raises:
+        UsageError: a pattern that cannot be meant, or the scan's own files.
+    """
+    target = Path(path)
+    if is_folder(path):
+        found = like.pattern_in(target)
+    elif (parsed := parse_pattern(target)) is not None:
+        found = parsed
+    elif len(like.frames) == 1:
+        found = Pattern(
+            folder=target.parent, prefix=target.stem, suffix=target.suffix, padding=0, single=like.frames[0]
+        )
+    else:
+        raise UsageError(f"{target}: one file for {len(like.frames)} frames; write a pattern such as shot.####.dpx")
+    _check_not_scan(found, like)
+    return found
 
 
 class _StillSink:
@@ -234,18 +274,25 @@ class _StillSink:
         )
 
 
-def _output_pattern(target: Path, like: Shot) -> Pattern:
-    found = parse_pattern(target)
-    if found is not None:
-        return found
-    if len(like.frames) > 1:
-        raise UsageError(f"{target}: one file for {len(like.frames)} frames; write a pattern such as shot.####.dpx")
-    return Pattern(folder=target.parent, prefix=target.stem, suffix=target.suffix, padding=0, single=like.frames[0])
+def is_folder(path: str | Path) -> bool:
+    """Whether an output is a folder, there or to be made, and no pattern, image or movie."""
+    target = Path(path)
+    return target.is_dir() or not target.suffix or str(path).endswith(os.sep)
 
 
-def _check_not_scan(target: Path, like: Shot) -> None:
-    if os.path.realpath(target) == os.path.realpath(like.path_of(like.frames[0])):
-        raise UsageError(f"{target}: this is the scan itself; it is never written over: choose another folder or name")
+def _check_not_scan(pattern: Pattern, like: Shot) -> None:
+    """Refuse the scan's files for output; frames of one number may meet where the patterns differ (#### and %d)."""
+    first = like.frames[0]
+    if os.path.realpath(pattern.path_of(first)) == os.path.realpath(like.path_of(first)):
+        raise _is_the_scan(pattern.path_of(first))
+    if os.path.realpath(pattern.folder) == os.path.realpath(like.path_of(first).parent):
+        for number in like.frames:
+            if pattern.path_of(number).name == like.path_of(number).name:
+                raise _is_the_scan(pattern.path_of(number))
+
+
+def _is_the_scan(target: Path) -> UsageError:
+    return UsageError(f"{target}: this is the scan itself; it is never written over: choose another folder or name")
 
 
 def _check_writable(folder: Path) -> None:

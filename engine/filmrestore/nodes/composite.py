@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colour import Colour
-from ..fixes.guard import is_moving_picture
+from ..fixes.guard import is_moving_picture, is_standing_picture
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, regrain
@@ -32,7 +32,7 @@ class Repair:
         codes: (h, w, c), the scan's codes where `matte` is 0.
         matte: (h, w) 0..1, how much of the restored value stands in `codes`; above 0 wherever a code changed.
         origin: (h, w) `Origin`, UNTOUCHED where the matte is 0.
-        taken_back: Marks that the motion guard spared.
+        taken_back: Marks that the guard spared.
     """
 
     codes: Codes
@@ -43,7 +43,13 @@ class Repair:
 
 def net_luma(frame: Frame, colour: Colour) -> F32:
     """Luma of a frame in net encoding, shape (h, w)."""
-    return np.asarray(colour.to_net(frame.picture()) @ _LUMA, np.float32)
+    return _luma(colour.to_net(frame.picture()))
+
+
+def _luma(net: F32) -> F32:
+    """Luma of net pixels (..., 3); no matrix product, whose last bit changes with the machine's count of cores."""
+    red, green, blue = (net[..., channel] * _LUMA[channel] for channel in range(3))
+    return np.asarray(red + green + blue, np.float32)
 
 
 def threshold(sensitivity: float) -> float:
@@ -94,9 +100,9 @@ def repair(
         )
     with meter.stage("guard"):
         luma, *around = lumas()
-        proposed = np.where(blended.origin > 0, blended.picture @ _LUMA, luma)
+        proposed = np.where(blended.origin > 0, _luma(blended.picture), luma)
         region = _region(confidence, wanted, proposed > luma, settings)
-        region, taken_back = _spared(region, wanted, luma, proposed, around, settings)
+        region, taken_back = _spared(region, wanted, blended.confidence, luma, proposed, around, settings)
     with meter.stage("composite"):
         matte = _matte(region, blended.origin > 0, settings)
         if protect is not None:
@@ -110,12 +116,13 @@ def repair(
 def _spared(
     region: NDArray[np.bool_],
     wanted: NDArray[np.bool_],
+    confidence: F32,
     luma: F32,
     proposed: F32,
     around: Sequence[F32],
     settings: RestoreSettings,
 ) -> tuple[NDArray[np.bool_], int]:
-    """The region without marks of a size that is to stay and without moving picture; how many of the latter."""
+    """The region without marks of a size that is to stay, and without what is picture; how many of the latter."""
     labels, boxes, areas = _components(region)
     reach = max(8, luma.shape[1] // 48)
     keep = np.zeros(len(boxes) + 1, np.bool_)
@@ -124,11 +131,13 @@ def _spared(
         if not _size_fits(box, area, settings):
             continue
         mark = labels[box.slices] == label
-        moves = not wanted[box.slices][mark].any() and is_moving_picture(
-            luma, box, mark, proposed[box.slices], around, guard=settings.guard, reach=reach
+        clean = proposed[box.slices]
+        is_picture = not wanted[box.slices][mark].any() and (
+            is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
+            or is_standing_picture(luma, box, mark, clean, confidence, around, guard=settings.guard)
         )
-        keep[label] = not moves
-        taken_back += moves
+        keep[label] = not is_picture
+        taken_back += is_picture
     return keep[labels], taken_back
 
 

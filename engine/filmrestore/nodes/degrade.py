@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from .. import __version__
 from ..colour import Colour, open_colour
 from ..damage import AMOUNTS, Damage, Damaged, MaskFolder
 from ..damage.canvas import Light, Plane
-from ..errors import Cancelled, UsageError
+from ..errors import UsageError
 from ..frame import Codes, Frame
 from ..media import Shot, Writer, open_shot, open_writer, write_plane
-from ..media.atomic import atomic_bytes
 from ..settings import DegradeSettings
+from .resuming import Recipe, check_overwrite, check_stopped
 
 UNITED = "united"
 Progress = Callable[[str, int, int], None]
@@ -98,8 +98,7 @@ def degrade(
     with ExitStack() as stack:
         run = _Run(job, stack)
         for number in run.shot.frames:
-            if cancelled is not None and cancelled():
-                raise Cancelled("stopped; every finished frame is kept: run the same command again to go on")
+            check_stopped(cancelled)
             run.one_frame(number)
             if progress is not None:
                 progress("degrade", run.report.made + run.report.skipped, run.report.frames)
@@ -123,20 +122,16 @@ class _Run:
         self._kinds = [kind for kind, amount in AMOUNTS.items() if getattr(self._settings, amount)]
         self._scan = self._writer(stack, job.output)
         self._truth = self._writer(stack, job.truth_out) if job.truth_out else None
-        self._recipe = Path(job.output).parent / f"{self.shot.name}.degrade.json"
-        recipe = _recipe(job, self._colour)
-        if not self._recipe.exists() or self._recipe.read_bytes() != recipe:
-            atomic_bytes(self._recipe, recipe)
-        self.report = DegradeReport(frames=len(self.shot.frames), recipe=str(self._recipe))
+        beside = Path(job.output).parent / f"{self.shot.name}.degrade.json"
+        self._recipe = Recipe(beside, _facts(job, self._colour))
+        self.report = DegradeReport(frames=len(self.shot.frames), recipe=str(beside))
 
     def one_frame(self, number: int) -> None:
         """Damage one frame, unless it is done."""
         if self._is_done(number):
             self.report.skipped += 1
             return
-        seen = self._damage.source_frame(number)
-        if seen not in self.shot.available:
-            seen = number
+        seen = self._seen(number)
         frame = self.shot.read(number)
         source = frame if seen == number else self.shot.read(seen)
         linear = self._colour.to_linear(source.picture())
@@ -150,6 +145,11 @@ class _Run:
         if seen != number:
             self.report.moved[number] = seen
 
+    def _seen(self, number: int) -> int:
+        """The frame of the source that shows in frame `number`: itself, unless it is lost or one is repeated."""
+        seen = self._damage.source_frame(number)
+        return seen if seen in self.shot else number
+
     def _write_masks(self, number: int, frame: Frame, done: Damaged) -> None:
         if self.job.masks_out is None:
             return
@@ -162,18 +162,13 @@ class _Run:
         return Path(self.job.masks_out) / name / f"{self.shot.name}.{number:04d}.png"
 
     def _is_done(self, number: int) -> bool:
-        if self.job.overwrite == "always":
+        if self._scan.format.container == "movie":
             return False
         wanted = [self._scan.path_of(number)]
         wanted += [self._truth.path_of(number)] if self._truth else []
         wanted += [self._mask_path(name, number) for name in (UNITED, *self._kinds)] if self.job.masks_out else []
-        if self._scan.format.container == "movie" or not all(path.exists() for path in wanted):
-            return False
-        if self.job.overwrite == "never":
-            return True
-        made_from = (self._recipe, self.shot.path_of(number))
-        newest = max(path.stat().st_mtime_ns for path in made_from)
-        return newest <= min(path.stat().st_mtime_ns for path in wanted)
+        made_from = (self.shot.path_of(number), self.shot.path_of(self._seen(number)))
+        return self._recipe.is_done(wanted, made_from, self.job.overwrite)
 
     def _writer(self, stack: ExitStack, path: str) -> Writer:
         history = f"filmrestore {__version__} degrade {self._settings.digest()}"
@@ -210,8 +205,7 @@ def of_stock(settings: DegradeSettings, channels: int) -> DegradeSettings:
 
 
 def _check(job: DegradeJob) -> None:
-    if job.overwrite not in ("never", "changed", "always"):
-        raise UsageError(f"overwrite is {job.overwrite!r}: choose one of never, changed, always")
+    check_overwrite(job.overwrite)
     if job.truth_out is not None and Path(job.truth_out).resolve() == Path(job.output).resolve():
         raise UsageError(f"scan and truth would both be written to {job.output}: give two names")
 
@@ -226,9 +220,9 @@ def _open_colour(job: DegradeJob, shot: Shot) -> Colour:
     )
 
 
-def _recipe(job: DegradeJob, colour: Colour) -> bytes:
-    """What made the frames, for those who find them later and for resuming."""
-    facts = {
+def _facts(job: DegradeJob, colour: Colour) -> dict[str, Any]:
+    """What made the frames."""
+    return {
         "software": f"filmrestore {__version__}",
         "source": job.source,
         "settings": job.settings.to_dict(),
@@ -236,4 +230,3 @@ def _recipe(job: DegradeJob, colour: Colour) -> bytes:
         "exclude_every": job.exclude_every,
         "colour": colour.describe(),
     }
-    return (json.dumps(facts, indent=2) + "\n").encode()

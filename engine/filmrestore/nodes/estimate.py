@@ -56,9 +56,10 @@ def plan(job: RestoreJob) -> Plan:
         units = units_of(job, shot, (), restorer)
         height, width = shot.format.height, shot.format.width
         facts = restorer.facts
-        boxes = patch_grid(height, width, facts.patch, facts.overlap)
+        grid = patch_grid(height, width, facts.patch, facts.overlap)
+        boxes = [box for box in grid if job.roi is None or box.meets(job.roi)]
         left = (len(shot.frames) - done) / max(len(shot.frames), 1)
-        seconds = _patch_seconds(job, shot, colour, restorer, boxes[len(boxes) // 2])
+        seconds = _patch_seconds(job, shot, colour, restorer, grid[len(grid) // 2])
         seconds *= len(boxes) * len(units) * left / job.threads
         memory = _memory_mib(job, shot, restorer)
         disk = _disk_mib(job, shot) * (len(shot.frames) - done)

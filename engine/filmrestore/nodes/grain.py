@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
 from ..colour import Colour, open_colour
-from ..errors import Cancelled, UsageError
+from ..errors import UsageError
 from ..frame import Box, Codes
 from ..grain import GrainModel, measure, treat
 from ..media import Shot, Writer, open_shot, open_writer, read_ahead
-from ..media.atomic import atomic_bytes
 from ..settings import GrainSettings
+from .resuming import Recipe, check_overwrite, check_stopped
 
 Progress = Callable[[str, int, int], None]
 
@@ -96,8 +96,7 @@ def grain(job: GrainJob, progress: Progress | None = None, cancelled: Callable[[
         tell = progress or _silent
         tell("grain", run.report.skipped, run.report.frames)
         for frame in stack.enter_context(read_ahead(run.shot, run.todo)):
-            if cancelled is not None and cancelled():
-                raise Cancelled("stopped; every finished frame is kept: run the same command again to go on")
+            check_stopped(cancelled)
             codes = frame.codes.copy()
             picture = list(frame.format.picture)
             codes[:, :, picture] = apply_grain(
@@ -181,26 +180,20 @@ class _Run:
                 job.output, like=self.shot, lossy=job.lossy, overwrite=job.overwrite != "never", history=history
             )
         )
-        self._recipe = Path(job.output).parent / f"{self.shot.name}.grain.json"
-        self.report.recipe = str(self._recipe)
-        recipe = self._facts(job)
-        if not self._recipe.exists() or self._recipe.read_bytes() != recipe:
-            atomic_bytes(self._recipe, recipe)
+        beside = Path(job.output).parent / f"{self.shot.name}.grain.json"
+        self.report.recipe = str(beside)
+        self._recipe = Recipe(beside, self._facts(job))
         self.todo = [number for number in self.shot.frames if not self._is_done(job, number)]
         self.report.skipped = self.report.frames - len(self.todo)
 
     def _is_done(self, job: GrainJob, number: int) -> bool:
-        target = self.writer.path_of(number)
-        if job.overwrite == "always" or self.writer.format.container == "movie" or not target.exists():
+        if self.writer.format.container == "movie":
             return False
-        if job.overwrite == "never":
-            return True
-        newest = max(path.stat().st_mtime_ns for path in (self._recipe, self.shot.path_of(number)))
-        return newest <= target.stat().st_mtime_ns
+        return self._recipe.is_done([self.writer.path_of(number)], [self.shot.path_of(number)], job.overwrite)
 
-    def _facts(self, job: GrainJob) -> bytes:
-        """What made the frames, for those who find them later and for resuming."""
-        facts = {
+    def _facts(self, job: GrainJob) -> dict[str, Any]:
+        """What made the frames."""
+        return {
             "software": f"filmrestore {__version__}",
             "source": job.source,
             "settings": job.settings.to_dict(),
@@ -209,12 +202,10 @@ class _Run:
             "own_grain": self.report.own.to_dict() if self.report.own else None,
             "reference_grain": self.report.reference.to_dict() if self.report.reference else None,
         }
-        return (json.dumps(facts, indent=2) + "\n").encode()
 
 
 def _check(job: GrainJob) -> None:
-    if job.overwrite not in ("never", "changed", "always"):
-        raise UsageError(f"overwrite is {job.overwrite!r}: choose one of never, changed, always")
+    check_overwrite(job.overwrite)
     if job.settings.mode == "match" and job.reference is None:
         raise UsageError("grain mode match needs a reference plate: give one with --reference, or choose add")
 

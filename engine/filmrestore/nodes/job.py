@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,21 @@ import torch
 from ..analysis import Analysis, analyse
 from ..colour import Colour, open_colour
 from ..errors import FilmRestoreError, ResourceError, UsageError
+from ..fixes import merge
 from ..frame import Box
-from ..media import Shot, open_shot
+from ..media import Shot, Writer, open_shot
+from ..media.patterns import Pattern
+from ..media.planes import plane_container
+from ..media.writer import is_folder, output_pattern
 from ..restorers.base import Restorer, load_restorer
 from ..settings import RestoreSettings
+from .resuming import check_overwrite
 from .windows import Unit, plan_units
 
 Progress = Callable[[str, int, int], None]
+
+LOCKS = "locks"
+"""Folder in a ledger of the locks on windows that a process works on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +47,7 @@ class RestoreJob:
         protect: Pattern of masks, white where nothing may be touched.
         defect_map: Pattern of masks, white where there is a defect, or "alpha" for the scan's own alpha.
         cuts: EDL, OTIO or list of cuts; found in the picture when None.
-        analysis: The reel's analysis file; beside the output, and made, when None or not there.
+        analysis: The reel's analysis file; beside the output when None; made where it is not there.
         colourspace, working_space, config: See `colour.open_colour`.
         device: torch device.
         threads: Patches restored side by side; changes no bit.
@@ -79,7 +88,7 @@ class RunReport:
         restored, skipped: Of them, done now, and found done already (by an earlier or another run).
         failed: Frame -> why.
         fixes: Fixes made now.
-        taken_back: Marks that the motion guard spared.
+        taken_back: Marks that the guard spared.
         seconds: Wall time of the run.
         seconds_by_stage: Time in each stage, added up over threads.
         tiles_computed, tiles_cached: Patches that went through the network, and that the cache had.
@@ -104,20 +113,51 @@ def ledger_path(job: RestoreJob, shot: Shot) -> Path:
     return Path(job.ledger) if job.ledger else _beside(job.output, shot.name, ".ledger")
 
 
+def analysis_path(job: RestoreJob, shot: Shot) -> Path:
+    """Where the reel's analysis lies, or will once it is made."""
+    return Path(job.analysis) if job.analysis else _beside(job.output, shot.name, ".analysis.json")
+
+
+def finish_ledger(path: str | Path) -> None:
+    """Merges the ledger of a job whose frames are all done, and clears the locks of its runs away.
+
+    Raises:
+        LedgerError, OutputError: see `fixes.merge`.
+    """
+    shutil.rmtree(Path(path) / LOCKS, ignore_errors=True)
+    merge(path)
+
+
 def _beside(output: str, name: str, ending: str) -> Path:
-    """`name` + `ending` in the folder of the output."""
-    return Path(output).parent / (name + ending)
+    """`name` + `ending` in the folder of the output, which may be given as such: reels of one name stay apart."""
+    return (Path(output) if is_folder(output) else Path(output).parent) / (name + ending)
+
+
+def matte_pattern(job: RestoreJob, shot: Shot, writer: Writer) -> Pattern | None:
+    """The names of the mattes; None where none are wanted.
+
+    Raises:
+        UsageError: a name that holds no mattes, or is the scan's or the result's.
+    """
+    if job.matte_out is None:
+        return None
+    pattern = output_pattern(job.matte_out, shot)
+    first = pattern.path_of(shot.frames[0])
+    plane_container(first)
+    if first.resolve() == writer.path_of(shot.frames[0]).resolve():
+        raise UsageError(f"{job.matte_out}: mattes and result would both be written there: give two names")
+    return pattern
 
 
 def check_job(job: RestoreJob) -> None:
     """Refuses what cannot be meant.
 
     Raises:
-        UsageError: an unknown word, or an output that would overwrite the scan.
+        UsageError: an unknown word, or no threads.
     """
-    for name, allowed in (("overwrite", ("never", "changed", "always")), ("on_error", ("stop", "skip", "copy"))):
-        if getattr(job, name) not in allowed:
-            raise UsageError(f"{name} is {getattr(job, name)!r}: choose one of {', '.join(allowed)}")
+    check_overwrite(job.overwrite)
+    if job.on_error not in ("stop", "skip", "copy"):
+        raise UsageError(f"on_error is {job.on_error!r}: choose one of stop, skip, copy")
     if job.threads < 1:
         raise UsageError(f"threads is {job.threads}: give 1 or more")
 
@@ -130,6 +170,12 @@ def open_job(job: RestoreJob) -> tuple[Shot, Colour]:
     """
     check_job(job)
     shot = open_shot(job.source, job.span, missing="refuse" if job.on_error == "stop" else "allow")
+    if job.roi is not None and (job.roi.x0 >= shot.format.width or job.roi.y0 >= shot.format.height):
+        shot.close()
+        raise UsageError(
+            f"the region {job.roi.x0},{job.roi.y0},{job.roi.x1},{job.roi.y1} lies outside the frames of {shot.path}, "
+            f"{shot.format.width} x {shot.format.height}: give one within them"
+        )
     colour = open_colour(
         shot.format,
         colourspace=job.colourspace,
@@ -175,16 +221,17 @@ def mapped(error: Exception) -> FilmRestoreError:
 def reel_analysis(
     job: RestoreJob, shot: Shot, colour: Colour, progress: Progress, cancelled: Callable[[], bool]
 ) -> Analysis:
-    """The reel's analysis: read, or made and saved for every later chunk.
+    """The reel's analysis: read, or made and saved for every later chunk; made anew when only the colour changed.
 
     Raises:
-        UsageError: it is of another reel.
+        UsageError: it is of another reel, or the one that `job.analysis` names was made in other colour.
     """
-    path = Path(job.analysis) if job.analysis else _beside(job.output, shot.name, ".analysis.json")
+    path = analysis_path(job, shot)
     if path.exists():
         found = Analysis.load(path)
-        found.check(shot)
-        return found
+        if job.analysis is not None or found.other_colour(colour) is None:
+            found.check(shot, colour)
+            return found
     made = analyse(shot, colour, progress=progress, cancelled=cancelled)
     made.save(path)
     return made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,10 +18,11 @@ class MaskInput:
     Args:
         masks: The masks' own shot; None takes the scan's alpha.
         invert: White counts as black.
+        only: The one frame of `masks` that holds for every frame; None where each has its own.
     """
 
-    def __init__(self, masks: Shot | None, *, invert: bool) -> None:
-        self._masks, self._invert = masks, invert
+    def __init__(self, masks: Shot | None, *, invert: bool, only: int | None = None) -> None:
+        self._masks, self._invert, self._only = masks, invert, only
 
     @classmethod
     def open(cls, source: str | None, shot: Shot, *, invert: bool = False) -> MaskInput | None:
@@ -44,14 +47,23 @@ class MaskInput:
                 f"{source} is {masks.format.width}x{masks.format.height}, the scan {shot.format.width}x"
                 f"{shot.format.height}: give masks of the scan's size"
             )
-        return cls(masks, invert=invert)
+        is_one = Path(source).is_file() and not masks.is_movie
+        return cls(masks, invert=invert, only=masks.frames[0] if is_one else None)
+
+    def close(self) -> None:
+        """Closes the masks, if they are a movie."""
+        if self._masks is not None:
+            self._masks.close()
+
+    def holds(self, number: int) -> bool:
+        """Whether there is a mask of a frame."""
+        return self._masks is None or self._number(number) in self._masks
 
     def facts(self, number: int) -> bytes:
-        """Name, size and time of the file that holds the mask of a frame."""
+        """What tells the mask of a frame from another: its file by name, size and time, and how it is read."""
         if self._masks is None:
-            return b"alpha"
-        stat = self._masks.path_of(self._number(number)).stat()
-        return f"{stat.st_size} {stat.st_mtime_ns} {self._invert}".encode()
+            return f"alpha {self._invert}".encode()
+        return self._masks.facts(self._number(number)) + f" {self._invert}".encode()
 
     def read(self, number: int, frame: Frame) -> NDArray[np.float32]:
         """The mask of a frame.
@@ -69,8 +81,7 @@ class MaskInput:
         return mask_values(plane, white, invert=self._invert)
 
     def _number(self, number: int) -> int:
-        assert self._masks is not None
-        return self._masks.available[0] if len(self._masks.available) == 1 else number
+        return number if self._only is None else self._only
 
 
 def mask_values(plane: Codes, white: float, *, invert: bool) -> NDArray[np.float32]:

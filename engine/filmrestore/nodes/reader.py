@@ -44,12 +44,6 @@ class WindowReader:
         futures = {number: self._future(number) for number in sorted(set(numbers))}
         return {number: future.result() for number, future in futures.items()}
 
-    def forget(self, numbers: Iterable[int]) -> None:
-        """Drops frames, so that the next `get` reads them again."""
-        with self._lock:
-            for number in numbers:
-                self._frames.pop(number, None)
-
     def _future(self, number: int) -> Future[Frame]:
         with self._lock:
             future = self._frames.get(number)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter, sleep
 
-import filelock
 import numpy as np
-import xxhash
 from msgspec import structs
 from numpy.typing import NDArray
 
@@ -33,18 +31,21 @@ from ..fixes import (
 )
 from ..frame import Frame
 from ..grain import GrainModel
-from ..media import Shot, Writer, atomic_write, open_writer, write_plane
-from ..media.patterns import parse_pattern
+from ..media import Writer, atomic_bytes, open_writer, write_plane
 from ..restorers.base import numeric_class
 from ..scenes import read_cuts
+from .claims import Claims
 from .composite import marked, repair, view, widened
+from .inputs import Inputs
 from .job import (
+    LOCKS,
     Progress,
     RestoreJob,
     RunReport,
     ledger_path,
     load_device,
     mapped,
+    matte_pattern,
     open_job,
     reel_analysis,
     units_of,
@@ -105,16 +106,21 @@ class _Run:
         self._class = numeric_class(self.restorer)
         self._protect = MaskInput.open(job.protect, self.shot)
         self._map = MaskInput.open(job.defect_map, self.shot, invert=job.settings.defect_map_invert)
+        for masks in filter(None, (self._protect, self._map)):
+            stack.callback(masks.close)
+        self._ledger_path = ledger_path(job, self.shot)
+        self._claims = Claims(self._ledger_path / LOCKS)
+        stack.callback(self._claims.release)
+        history = f"filmrestore {__version__} restore {job.settings.digest()}"
         self._writer: Writer = stack.enter_context(
-            open_writer(job.output, like=self.shot, lossy=job.lossy, overwrite=True)
+            open_writer(job.output, like=self.shot, lossy=job.lossy, overwrite=True, history=history)
         )
+        self._matte_pattern = matte_pattern(job, self.shot, self._writer)
         analysis = reel_analysis(job, self.shot, self.colour, progress, cancelled)
         self._cuts = read_cuts(job.cuts, self.shot) if job.cuts else analysis.cuts
         self._grain: GrainModel | None = analysis.grain
-        self._ledger_path = ledger_path(job, self.shot)
+        self._inputs = Inputs(self.shot, analysis.digest(), roi=job.roi, protect=self._protect, defect_map=self._map)
         self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
-        self._locks = self._ledger_path / "locks"
-        self._locks.mkdir(exist_ok=True)
         facts = self.restorer.facts
         self._reader = stack.enter_context(WindowReader(self.shot, self.meter, hold=facts.window + facts.keep + 1))
         self._tiles = TileMaker(
@@ -130,8 +136,10 @@ class _Run:
         )
         stack.callback(self._tiles.close)
         self._finishers = stack.enter_context(ThreadPoolExecutor(min(job.threads, facts.keep), "finish"))
-        self._matte_pattern = parse_pattern(job.matte_out) if job.matte_out else None
         self._made: set[int] = set()
+        self._asked = frozenset(self.shot.frames)
+        self._told: set[int] = set()  # broken frames beside the span, each told once
+        self._takes_all = job.overwrite == "always"
         self.report = RunReport(
             frames=len(self.shot.frames) + len(self.shot.missing),
             failed={number: f"frame {number} is not on disk" for number in self.shot.missing},
@@ -141,27 +149,34 @@ class _Run:
     def all_units(self) -> None:
         """Restores unit after unit, those that another process holds last; a whole reel's ledger is then merged."""
         units = units_of(self.job, self.shot, self._cuts, self.restorer)
+        if self._writer.format.container == "movie":  # it is made whole or not at all
+            self._takes_all |= not all(self._is_done(number, unit) for unit in units for number in unit.kept)
         todo = self._not_done(units)
         while todo:
-            busy = []
-            for unit, following in zip(todo, [*todo[1:], None], strict=True):
-                self._check_cancelled()
-                with self._claimed(unit) as mine:
-                    if mine is None:
-                        busy.append(unit)
-                        continue
-                    if following is not None:
-                        self._reader.ahead([*unit.sources, *following.sources])
-                    self._one_unit(mine)
-                self._tell()
+            pairs = zip(todo, [*todo[1:], None], strict=True)
+            busy = [unit for unit, following in pairs if not self._took(unit, following)]
+            self._writer.flush()
+            self._claims.release()
             todo = self._not_done(busy)
             if todo:
                 sleep(_WAIT_S)
-        self._writer.flush()
         if self.job.span is None and not self.report.failed:
-            shutil.rmtree(self._locks, ignore_errors=True)
+            self._claims.remove()
             merge(self._ledger_path)
         self._tell()
+
+    def _took(self, unit: Unit, following: Unit | None) -> bool:
+        """Makes what is left to do of the unit; False where another process works on it."""
+        self._check_cancelled()
+        if not self._claims.take(unit):
+            return False
+        for mine in self._not_done([unit]):
+            if following is not None:
+                self._reader.ahead([*unit.sources, *following.sources])
+            self._one_unit(mine)
+        self._claims.release(self._writer.unwritten)
+        self._tell()
+        return True
 
     def _tell(self) -> None:
         done = self.report.restored + self.report.skipped + len(self.report.failed)
@@ -170,21 +185,6 @@ class _Run:
     def _check_cancelled(self) -> None:
         if self._is_cancelled():
             raise Cancelled("stopped; every finished frame is kept: run the same command again to go on")
-
-    @contextmanager
-    def _claimed(self, unit: Unit) -> Iterator[Unit | None]:
-        """What is left to do of the unit once it is ours; None while another process works on it."""
-        lock = filelock.FileLock(self._locks / f"{unit.name}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            yield None
-            return
-        try:
-            rest = self._not_done([unit])
-            yield rest[0] if rest else replace(unit, kept=(), slots=())
-        finally:
-            lock.release()
 
     def _not_done(self, units: Sequence[Unit]) -> list[Unit]:
         """The units with the frames that still have to be made; counts the others as skipped."""
@@ -200,23 +200,14 @@ class _Run:
     def _is_done(self, number: int, unit: Unit) -> bool:
         if number in self._made:
             return True
-        if self.job.overwrite == "always" or not self._writer.exists(number):
+        if self._takes_all or not self._writer.exists(number):
             return False
         if self.job.overwrite == "never":
             return True
         record = self._ledger.record(number)
-        if record is None or record.inputs != self._inputs(number, unit):
+        if record is None or record.inputs != self._inputs.digest(number, unit):
             return False
         return self._matte_pattern is None or self._matte_pattern.path_of(number).exists()
-
-    def _inputs(self, number: int, unit: Unit) -> str:
-        """A digest of every file that decides this frame, by name, size and time."""
-        digest = xxhash.xxh3_128(repr((unit.present, unit.numbers, self.job.roi)).encode())
-        for needed in sorted(set(unit.sources)):
-            digest.update(_file_facts(self.shot, needed))
-            digest.update(self._protect.facts(needed) if self._protect and needed == number else b"-")
-            digest.update(self._map.facts(needed) if self._map else b"-")
-        return digest.hexdigest()
 
     def _one_unit(self, unit: Unit) -> None:
         """Restores one window; what fails is dealt with as `on_error` says."""
@@ -226,7 +217,7 @@ class _Run:
         frames = self._reader.get(unit.sources)
         started = perf_counter()
         try:
-            maps = {n: self._map.read(n, frames[n]) for n in frames} if self._map else None
+            maps = self._maps(unit, frames)
             blended = self._tiles.blend(unit, frames, maps)
         except (InputError, MemoryError, RuntimeError) as error:
             self._failed(unit.kept, mapped(error))
@@ -245,21 +236,30 @@ class _Run:
                 continue
             self._write(made, share)
 
+    def _maps(self, unit: Unit, frames: Mapping[int, Frame]) -> dict[int, F32] | None:
+        """The defect maps of a window, of its neighbour frames those that there are."""
+        if self._map is None:
+            return None
+        return {n: self._map.read(n, frames[n]) for n in frames if n in unit.kept or self._map.holds(n)}
+
     def _readable_part(self, unit: Unit) -> Unit:
-        """The unit without frames that cannot be read: their neighbours stand in for them."""
+        """The unit without frames that cannot be read: their neighbours stand in for them.
+
+        Only a frame that is to be restored fails; one that the span leaves out, as its message advises, is none of it.
+        """
         broken: dict[int, InputError] = {}
         for number in sorted(set(unit.sources)):
             try:
                 self._reader.get([number])
             except InputError as error:
                 broken[number] = error
-        if not broken:
-            return unit
-        if self.job.on_error == "stop":
-            raise next(iter(broken.values()))
-        for number in broken.keys() & set(unit.kept):
-            self._failed((number,), broken[number])
-        return without(unit, broken.keys())
+        for number, why in broken.items():
+            if number in unit.kept or (number in self._asked and self.job.on_error == "stop"):
+                self._failed((number,), why)
+            elif number not in self._asked | self._told:
+                self._told.add(number)
+                warnings.warn(f"{why}: frames beside it do without it", stacklevel=2)
+        return without(unit, broken.keys()) if broken else unit
 
     def _failed(self, numbers: Sequence[int], error: FilmRestoreError) -> None:
         """One frame less, or the end of the run."""
@@ -269,10 +269,18 @@ class _Run:
             self._made.add(number)
             self.report.failed[number] = str(error)
             if self.job.on_error == "copy" and not self.shot.is_movie:
-                target = self._writer.path_of(number)
-                if target.suffix == self.shot.path_of(number).suffix:
-                    with atomic_write(target) as partial:
-                        shutil.copyfile(self.shot.path_of(number), partial)
+                self._copy(number)
+
+    def _copy(self, number: int) -> None:
+        """The scan's file as the result, where that is of the same kind and the file can be read at all."""
+        source, target = self.shot.path_of(number), self._writer.path_of(number)
+        if target.suffix != source.suffix:
+            return
+        try:
+            data = source.read_bytes()
+        except OSError:  # the report says already that this frame cannot be read
+            return
+        atomic_bytes(target, data)
 
     def _one_frame(
         self,
@@ -324,18 +332,23 @@ class _Run:
             result_codes=codes_checksum(result),
             scan_file="" if self.shot.is_movie else file_checksum(self.shot.path_of(number)),
             network_class=" ".join(f"{key}={value}" for key, value in self._class.items()),
-            inputs=self._inputs(number, unit),
+            inputs=self._inputs.digest(number, unit),
             seconds=perf_counter() - started,
         )
         return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, spared=done.taken_back)
 
     def _write(self, made: _Made, share: float) -> None:
-        """Matte and ledger first, the picture last: a frame counts as done once all are there."""
+        """Matte and ledger first, the picture last: a frame counts as done once all are there.
+
+        An earlier picture goes before its new record comes: a run that dies between would leave a frame that looks
+        done and is not.
+        """
         number = made.frame.number
         with self.meter.stage("write"):
             if self._matte_pattern is not None:
-                write_plane(self._matte_pattern.path_of(number), made.matte)
+                write_plane(self._matte_pattern.path_of(number), made.matte, like=made.frame)
             record = structs.replace(made.record, seconds=round(made.record.seconds + share, 4))
+            self._writer.discard(number)
             self._ledger.write(record, made.fixes)
             self._writer.write(made.frame)
         self._made.add(number)
@@ -367,13 +380,3 @@ class _Made:
     record: FrameRecord
     fixes: list[RecordedFix]
     spared: int
-
-
-def _file_facts(shot: Shot, number: int) -> bytes:
-    """Name, size and time of the file of a frame."""
-    path = shot.path_of(number)
-    try:
-        stat = path.stat()
-    except OSError:
-        return f"{path.name} missing".encode()
-    return f"{number} {path.name} {stat.st_size} {stat.st_mtime_ns}".encode()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..cache import MATTE_FLOOR, Tile, TileCache
 from ..colour import Colour
-from ..frame import Box, Frame
+from ..frame import Box, Format, Frame
 from ..patches import Blend, blend_weight, overview, overview_samples, patch_grid
 from ..restorers.base import Context, Origin, Restored, Restorer
 from ..settings import RestoreSettings
@@ -34,8 +34,9 @@ _MARGIN = 3  # pixels kept around what the matte may touch: hysteresis, growth b
 def code_digest() -> str:
     """A hash of the source code that decides what a tile holds: an edited network never meets old tiles."""
     root = Path(__file__).parent.parent
+    shared = [root / f"{name}.py" for name in ("cache", "colour", "frame", "motion", "patches", "nodes/tiles")]
     digest = xxhash.xxh3_64()
-    for path in sorted([root / "motion.py", root / "colour.py", root / "patches.py", *root.glob("restorers/**/*.py")]):
+    for path in sorted([*shared, *root.glob("restorers/**/*.py")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -102,7 +103,7 @@ class TileMaker:
         """The patches of a frame of size `full`, those outside the region of interest left out."""
         facts = self._restorer.facts
         grid = patch_grid(*full, facts.patch, facts.overlap)
-        return [box for box in grid if self._roi is None or _meet(box, self._roi)]
+        return [box for box in grid if self._roi is None or box.meets(self._roi)]
 
     def blend(
         self, unit: Unit, frames: Mapping[int, Frame], maps: Mapping[int, F32] | None = None
@@ -171,7 +172,8 @@ class TileMaker:
     ) -> Tile:
         crops = {n: frames[n].picture(box) for n in sorted(set(unit.sources))}
         known = None if maps is None else {n: np.ascontiguousarray(maps[n][box.slices]) for n in crops if n in maps}
-        key = self._key(unit, box, next(iter(frames.values())).codes.shape[:2], crops, small, known)
+        form = next(iter(frames.values())).format
+        key = self._key(unit, box, form, crops, small, known)
         if self._cache is not None and (tile := self._cache.get(key)) is not None:
             self._meter.count(cached=True)
             return tile
@@ -182,7 +184,7 @@ class TileMaker:
             frames=unit.numbers,
             present=unit.present,
             box=box,
-            full=next(iter(frames.values())).codes.shape[:2],
+            full=(form.height, form.width),
             overview=torch.from_numpy(small),
             settings=self._settings,
             matte=None if known is None else _stack_maps(known, unit, box),
@@ -198,24 +200,22 @@ class TileMaker:
         self,
         unit: Unit,
         box: Box,
-        full: tuple[int, ...],
+        form: Format,
         crops: Mapping[int, NDArray[np.generic]],
         small: F32,
         known: Mapping[int, F32] | None,
     ) -> str:
         """Everything that the tile can see, and nothing else."""
         digest = xxhash.xxh3_128(self._base_key)
-        digest.update(repr((unit.numbers, unit.sources, unit.present, box, full)).encode())
+        facts = (form.height, form.width, form.picture, form.dtype, form.bits)
+        with_map = None if known is None else sorted(known)
+        digest.update(repr((unit.numbers, unit.sources, unit.present, box, facts, with_map)).encode())
         digest.update(small.tobytes())
         for number in sorted(crops):
             digest.update(np.ascontiguousarray(crops[number]).view(np.uint8).data)
             if known is not None and number in known:
                 digest.update(known[number].view(np.uint8).data)
         return digest.hexdigest()
-
-
-def _meet(a: Box, b: Box) -> bool:
-    return a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1
 
 
 def _stack_maps(known: Mapping[int, F32], unit: Unit, box: Box) -> torch.Tensor:

@@ -31,14 +31,10 @@ class Stage:
 
 
 STAGES = (
-    Stage(
-        name="guidance",
-        share=0.55,
-        sampler=False,
-        recipe=Recipe(size=96, evidence_off=0.15, neighbour_off=0.12, lookalikes=0.3),
-    ),
-    Stage(name="joint", share=0.3, sampler=True, recipe=Recipe(size=128), rate=0.8),
-    Stage(name="settle", share=0.15, sampler=True, recipe=Recipe(size=160), rate=0.6),
+    Stage(name="guidance", share=0.35, sampler=False, recipe=Recipe(size=96)),
+    Stage(name="joint", share=0.35, sampler=True, recipe=Recipe(size=96)),
+    Stage(name="wider", share=0.2, sampler=True, recipe=Recipe(size=128), rate=0.8),
+    Stage(name="settle", share=0.1, sampler=True, recipe=Recipe(size=128), rate=0.6),
 )
 
 

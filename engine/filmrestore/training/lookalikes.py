@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .clips import FRAMES, Linear, glide
+from .clips import FRAMES, Linear, about, glide
 
 Alpha = NDArray[np.uint8]
 Lookalike = Callable[[np.random.Generator, Linear], None]
@@ -30,7 +30,9 @@ def add_lookalikes(rng: np.random.Generator, frames: Linear) -> tuple[str, ...]:
         Names of what was drawn.
     """
     count = 1 if rng.random() < 0.75 else 2
-    names = [str(name) for name in rng.choice(sorted(LOOKALIKES), count, replace=False)]
+    kinds = sorted(LOOKALIKES)
+    odds = np.array([OFTEN.get(name, 1.0) for name in kinds])
+    names = [str(name) for name in rng.choice(kinds, count, replace=False, p=odds / odds.sum())]
     for name in names:
         LOOKALIKES[name](rng, frames)
     return tuple(names)
@@ -247,7 +249,7 @@ def _sticks(rng: np.random.Generator, frames: Linear) -> None:
     for _ in range(int(rng.integers(1, 5))):
         angle = np.pi / 2 + rng.normal(0, 0.02) if upright else rng.uniform(0, np.pi)
         spin = 0.0 if upright else rng.normal(0, 0.25)
-        middle, half = rng.uniform(0, size, 2), size * rng.uniform(0.1, 0.6)
+        middle, half = rng.uniform(0, size, 2), size * rng.uniform(0.08, 0.35 if upright else 0.6)
         drift = np.array([sway, 0.0]) if upright else rng.normal(0, 5, 2)
         width, opacity = rng.uniform(0.8, 4), rng.uniform(0.5, 1)
         for index in range(FRAMES):
@@ -298,12 +300,47 @@ def _text(rng: np.random.Generator, frames: Linear) -> None:
         _lay(frames[index], alpha, colour)
 
 
+def _borders(rng: np.random.Generator, frames: Linear) -> None:
+    """The edge of the picture itself, in a window that holds some of the frame line or the sound track."""
+    size, light = frames.shape[1], _white(rng)[0] * (0.0 if rng.random() < 0.7 else 1.0)
+    place = np.arange(size, dtype=np.float32)
+    for turned in rng.permutation(4)[: int(rng.integers(1, 3))]:
+        width, soft = rng.uniform(1, size / 5), rng.uniform(0.5, 2.5)
+        for frame in frames:
+            cover = np.clip((width + rng.normal(0, 0.2) - place) / soft, 0, 1).astype(np.float32)
+            view = np.rot90(frame, int(turned))
+            view += cover[None, :, None] * (light.astype(np.float32) - view)
+
+
+def _panels(rng: np.random.Generator, frames: Linear) -> None:
+    """Doors, boards, house fronts: upright edges and thin lines in bundles, which end where the thing ends."""
+    size = frames.shape[1]
+    edge = 2 * size
+    places = np.sort(rng.integers(0, edge, int(rng.integers(4, 24))))
+    steps = np.repeat(rng.normal(0, 0.3, len(places) + 1), np.diff([0, *places, edge]))
+    for place in places[rng.random(len(places)) < 0.7]:
+        width = int(rng.integers(1, 4))
+        steps[place : place + width] += rng.normal(0, 0.5)
+    rows = np.zeros(edge, np.float32)
+    top = int(rng.integers(0, size))
+    rows[top : top + int(rng.uniform(0.3, 1.5) * size)] = 1.0
+    gain = np.exp(cv2.GaussianBlur(np.outer(rows, steps).astype(np.float32), (0, 0), rng.uniform(0.4, 1.2)))
+    speed = 0.0 if rng.random() < 0.5 else float(rng.exponential(3.0))
+    move = about(glide(rng, speed, turn=0.005), (size, size), (size / 2, size / 2))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for index in range(FRAMES):
+        shown = cv2.warpAffine(gain, move(float(index)), (size, size), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+        frames[index] *= shown[:, :, None]
+
+
 LOOKALIKES: dict[str, Lookalike] = {
     "ball": _ball,
     "birds": _birds,
+    "borders": _borders,
     "confetti": _confetti,
     "glints": _glints,
     "insects": _insects,
+    "panels": _panels,
     "rain": _rain,
     "snow": _snow,
     "sparks": _sparks,
@@ -311,3 +348,5 @@ LOOKALIKES: dict[str, Lookalike] = {
     "sticks": _sticks,
     "text": _text,
 }
+OFTEN = {"panels": 5.0, "ball": 2.5, "sticks": 2.5, "snow": 2.0, "insects": 2.0, "borders": 1.5}
+"""Kinds that are drawn oftener than the others: the likeliest to be erased."""

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 DAMAGE_WEIGHT = 4.0
 """Of a damaged pixel in the cross entropy, against a clean, still one."""
-MOTION_WEIGHT = 3.0
+MOTION_WEIGHT = 6.0
 """Added to a clean pixel's weight where the picture changes from frame to frame: there a false alarm erases."""
 FULL_MOTION = 0.1
 """Change between frames, net units, that counts as motion in full."""
@@ -49,6 +49,17 @@ def picture_loss(
     inside = functional.max_pool2d(matte, 2 * MARGIN + 1, stride=1, padding=MARGIN)
     cost = OUTSIDE + (1.0 - OUTSIDE) * inside
     return ((picture - truth).abs() * cost).sum() / (3.0 * cost.sum())
+
+
+def harm_loss(
+    composite: Float[Tensor, "bt 3 h w"], truth: Float[Tensor, "bt 3 h w"], matte: Float[Tensor, "bt 1 h w"]
+) -> Float[Tensor, ""]:
+    """Absolute error of what would be shown, the same weight everywhere, against the area of the damage.
+
+    A false alarm costs what it destroys: nothing where the base is right, much where it brings in a neighbour's dirt.
+    """
+    inside = functional.max_pool2d(matte, 2 * MARGIN + 1, stride=1, padding=MARGIN)
+    return (composite - truth).abs().sum() / (3.0 * (OUTSIDE + (1.0 - OUTSIDE) * inside).sum())
 
 
 def motion_of(truth: Float[Tensor, "b t 3 h w"]) -> Float[Tensor, "b t 1 h w"]:

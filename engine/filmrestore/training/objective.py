@@ -13,12 +13,13 @@ from ..restorers.frdm.guidance import Guidance
 from ..restorers.frdm.network import FrdmNet
 from ..restorers.frdm.sampler import KAPPA
 from .batches import Batch
-from .losses import matte_loss, motion_of, picture_loss
+from .losses import harm_loss, matte_loss, motion_of, picture_loss
 
 LEARNED_SIGMAS = (1.0, 0.75, 0.5, 0.25)
 """Points of the bridge that are learned: the sampler's own and the ones between."""
 PICTURE = 10.0
 """Weight of a picture's loss: errors in net units are an order smaller than the matte's loss."""
+HARM = 5.0
 KIND = 0.1
 
 
@@ -42,9 +43,12 @@ def objective(network: FrdmNet, batch: Batch, *, sampler: bool, noise: torch.Gen
     guidance = network.guide(batch.scan, batch.evidence, batch.present, batch.overview, batch.box)
     matte, weight = batch.matte.flatten(0, 1), batch.weight.flatten(0, 1)
     motion = motion_of(batch.truth).flatten(0, 1)
+    scan, truth, base = (part.flatten(0, 1) for part in (batch.scan, batch.truth, guidance.base))
+    shown = torch.lerp(scan, base, guidance.matte_logits.flatten(0, 1).sigmoid())
     terms = {
         "matte": matte_loss(guidance.matte_logits.flatten(0, 1), matte, weight, motion),
-        "base": PICTURE * picture_loss(guidance.base.flatten(0, 1), batch.truth.flatten(0, 1), matte),
+        "base": PICTURE * picture_loss(base, truth, matte),
+        "harm": HARM * harm_loss(shown, truth, matte),
         "kind": KIND * _kind_loss(guidance.class_logits.flatten(0, 1), batch.kind.flatten(0, 1)),
     }
     if sampler:

@@ -51,10 +51,10 @@ class Recipe:
     """
 
     size: int = 128
-    evidence_off: float = 0.3
-    neighbour_off: float = 0.2
-    scratches: float = 0.35
-    lookalikes: float = 0.5
+    evidence_off: float = 0.25
+    neighbour_off: float = 0.15
+    scratches: float = 0.05
+    lookalikes: float = 0.6
     clean: float = 0.08
 
 
@@ -182,7 +182,7 @@ def label(scan: Net, truth: Net) -> tuple[Net, Net]:
         _, labels, stats, _ = cv2.connectedComponentsWithStats(candidate.astype(np.uint8), connectivity=8)
         strong = np.zeros(len(stats), bool)
         strong[labels[candidate & (plane > VISIBLE + STANDS_OUT * _texture(truth[index]))]] = True
-        of_mark = np.clip(np.sqrt(MIDDLING_AREA / stats[:, cv2.CC_STAT_AREA]), 0.2, 3.0) * strong
+        of_mark = np.clip(np.sqrt(MIDDLING_AREA / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)), 0.25, 1.5) * strong
         weight[index][candidate] = of_mark[labels[candidate]]
         matte[index] = candidate & strong[labels]
     return matte[:, None], weight[:, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from jaxtyping import Bool, Float, Int
@@ -38,12 +40,12 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
-        widths: tuple[int, ...] = SIZES["frdm-s"]["widths"],
-        denoiser_widths: tuple[int, ...] = SIZES["frdm-s"]["denoiser_widths"],
-        heads: tuple[int, ...] = (2, 4),
+        widths: Sequence[int] = SIZES["frdm-s"]["widths"],
+        denoiser_widths: Sequence[int] = SIZES["frdm-s"]["denoiser_widths"],
+        heads: Sequence[int] = (2, 4),
         frames: int = 5,
-        kinds: tuple[str, ...] = ("dust", "dirt", "hair", "scratch", "stain", "burn"),
-        stocks: tuple[str, ...] = ("negative", "positive", "black and white"),
+        kinds: Sequence[str] = ("dust", "dirt", "hair", "scratch", "stain", "burn"),
+        stocks: Sequence[str] = ("negative", "positive", "black and white"),
     ) -> None:
         super().__init__()
         prompts = (len(kinds) + 1, 3, len(stocks) + 1)

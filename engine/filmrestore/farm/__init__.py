@@ -1,0 +1,1 @@
+"""Shots over many machines: job bundles for render farms, and a dask cluster for studios that have none."""
