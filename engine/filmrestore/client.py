@@ -43,6 +43,7 @@ Progress = Callable[[str, int, int], None]
 START_S = 120.0
 """Seconds that an engine may take to start: it loads its libraries and weights."""
 _SCRUBBED = ("PYTHON", "CONDA", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_", "VIRTUAL_ENV")
+_GREETINGS = 10
 _LONGEST_SOCKET = 100  # bytes of a path; the system's limit is 104 to 108
 
 
@@ -694,11 +695,11 @@ class Client:
 
     def settings(self) -> Dict[str, List[Dict[str, Any]]]:
         """The settings of every node, with their facts."""
-        return dict(self._open_line().call({"type": "settings"})["nodes"])
+        return dict(self._told({"type": "settings"})["nodes"])
 
     def status(self) -> Dict[str, Any]:
         """What the server is doing."""
-        return dict(self._open_line().call({"type": "status"})["facts"])
+        return dict(self._told({"type": "status"})["facts"])
 
     def cancel(self) -> None:
         """Ends everything that this client waits for, in whatever thread; those calls raise Cancelled."""
@@ -715,13 +716,36 @@ class Client:
         self._open_line().call({"type": "stop"})
         self.close()
 
+    def _greeted(self) -> _Line:
+        """A line that was answered. A server that was killed takes calls until the system has buried it."""
+        for _ in range(_GREETINGS):
+            sock = self._connect()
+            try:
+                return _Line(sock, self._device, self._name)
+            except ProtocolError:
+                raise
+            except EngineError as error:
+                failure = error
+                time.sleep(0.2)
+        raise failure
+
+    def _told(self, question: Header) -> Header:
+        """The answer to a question that may be asked twice: the death of a server shows only when it is asked."""
+        line = self._open_line()
+        try:
+            return line.call(question)
+        except EngineError:
+            if line.error is None:
+                raise
+        return self._open_line().call(question)
+
     def _open_line(self) -> _Line:
         with self._lock:
             if self._line is not None and self._line.error is not None:
                 self._line.close()
                 self._line = None
             if self._line is None:
-                self._line = _Line(self._connect(), self._device, self._name)
+                self._line = self._greeted()
             return self._line
 
     def _frame(
