@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "1e9ebdbe727d7efc";
+constexpr char settings_digest[] = "adf80801143a6fad";
 constexpr Method methods[] = {
     {"frdm", 5, 3},
 };
@@ -31,7 +31,7 @@ constexpr Parameter restore[] = {
      Kind::number, 0.0, 0.0, 1000.0, 0.0, 20.0, "", nullptr, 0},
     {"largest", "Largest defect", "Defects longer than this stay; 0 is no limit.", "Restore", "px",
      Kind::number, 0.0, 0.0, 100000.0, 0.0, 500.0, "", nullptr, 0},
-    {"guard", "Motion guard", "How readily a mark seen again in a neighbour frame counts as moving picture, not dirt.", "Restore", "",
+    {"guard", "Guard", "How readily a mark that neighbour frames show again counts as picture, not damage; 0 never.", "Restore", "",
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"grow", "Grow", "Widens every repair.", "Matte", "px",
      Kind::number, 0.0, 0.0, 16.0, 0.0, 4.0, "", nullptr, 0},
