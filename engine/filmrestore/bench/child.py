@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -132,6 +133,8 @@ def main(job_file: str) -> int:
     """The child: load, say ready, restore, report."""
     from ..nodes import restore as node
 
+    # Shells start what runs in the background deaf to Ctrl-C; this process must hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     stored = json.loads(Path(job_file).read_text())
     job = RestoreJob(**stored["job"] | {"settings": RestoreSettings.from_dict(stored["job"]["settings"])})
     if stored["shuffled"]:

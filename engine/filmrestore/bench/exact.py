@@ -235,12 +235,12 @@ def _resume(bench: _Bench) -> dict[str, Any]:
     """Ctrl-C in the middle, then the same command again."""
     folder = bench.work / "resume"
     write_job(bench.work / "job.json", bench.job(folder))
-    _broken_off(bench, folder, signal.SIGINT, wait_for=bench.frames // 2)
+    _broken_off(bench, folder, signal.SIGINT, wait_for=1)
     finished = len(_visible(folder))
     report = bench.run(bench.job(folder))
     same = bench.same(folder)
     return {
-        "ok": same and report["skipped"] >= finished,
+        "ok": same and 0 < finished < bench.frames and report["skipped"] >= finished,
         "finished before": finished,
         "skipped on resuming": report["skipped"],
         "same bytes": same,
@@ -248,7 +248,7 @@ def _resume(bench: _Bench) -> dict[str, Any]:
 
 
 def _kill(bench: _Bench) -> dict[str, Any]:
-    """Kill -9 at random moments of the work; each next run goes on where the last was killed."""
+    """Kill -9 at random moments of the work; the next run goes on, or starts anew once nothing is added or left to do."""
     folder = bench.work / "kill"
     work_s = bench.run(bench.job(folder))["seconds"]
     shutil.rmtree(folder)
@@ -256,10 +256,12 @@ def _kill(bench: _Bench) -> dict[str, Any]:
     broken = lost = 0
     seen: list[int] = []
     kept: dict[str, int] = {}
+    before = -1
     for _ in range(KILLS):
-        if len(kept) == bench.frames:
-            shutil.rmtree(folder)
+        if len(kept) in (bench.frames, before):
+            shutil.rmtree(folder, ignore_errors=True)
             kept = {}
+        before = len(kept)
         _broken_off(bench, folder, signal.SIGKILL, after_s=bench.random.uniform(0, work_s))
         now = _visible(folder)
         broken += sum(bench.wanted.get(f"result/{name}") != (folder / "result" / name).read_bytes() for name in now)
