@@ -248,7 +248,7 @@ def _resume(bench: _Bench) -> dict[str, Any]:
 
 
 def _kill(bench: _Bench) -> dict[str, Any]:
-    """Kill -9 at random moments of the work; the next run goes on, or starts anew once nothing is added or left to do."""
+    """Kill -9 at random moments of the work; the next run goes on, or starts anew where the last added nothing."""
     folder = bench.work / "kill"
     work_s = bench.run(bench.job(folder))["seconds"]
     shutil.rmtree(folder)
