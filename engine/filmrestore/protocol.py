@@ -42,7 +42,7 @@ SLOT_OFFSET = 4096
 
 PLANES = ("source", "protect", "defect_map", "reference")
 FRAME_ASKS = ("restore_frame", "degrade_frame", "grain_frame")
-SPAN_ASKS = ("restore_span", "degrade_span", "grain_span")
+SPAN_ASKS = ("restore_span", "degrade_span", "grain_span", "apply_span", "report_span")
 NODES: Dict[str, Type[Settings]] = {"restore": RestoreSettings, "degrade": DegradeSettings, "grain": GrainSettings}
 
 Header = Dict[str, Any]

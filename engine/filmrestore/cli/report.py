@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -43,16 +42,7 @@ def write_page(
     Raises:
         FilmRestoreError: the scan, the result or the ledger cannot be read.
     """
-    from ..fixes import Ledger
-    from ..fixes.result import open_result
-    from ..media import open_shot
-    from ..report import build_report
+    from ..report.pages import ReportJob, write_report
 
-    with ExitStack() as opened:
-        before = opened.enter_context(open_shot(scan, span, missing="allow"))
-        after = (
-            opened.enter_context(open_result(result, Ledger.open(ledger), before.frames))
-            if result is not None
-            else None
-        )
-        build_report(ledger, before, after, page, progress=shown)
+    job = ReportJob(source=scan, output=str(page), ledger=str(ledger), result=result, span=span)
+    write_report(job, shown)

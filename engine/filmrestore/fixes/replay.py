@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..errors import FilmRestoreError, InputError, LedgerError
+from ..errors import Cancelled, FilmRestoreError, InputError, LedgerError
 from ..frame import Codes, Format, Frame
 from ..media import Shot, Writer, open_shot, open_writer
 from ..media.patterns import format_span
@@ -105,14 +105,16 @@ def apply_fixes(frame: Frame, fixes: Iterable[RecordedFix], *, without: Selectio
     return frame.replaced(codes)
 
 
-def apply(job: ApplyJob, progress: Progress | None = None) -> ApplyReport:
+def apply(job: ApplyJob, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None) -> ApplyReport:
     """Writes the result that a ledger says, as it stands after edits.
 
     Args:
         job: The job.
         progress: Called with ("apply", frames done, frames in all).
+        cancelled: Asked before each frame; True ends the run with what is finished kept.
 
     Raises:
+        Cancelled: `cancelled` said so.
         LedgerError: the ledger cannot be read or does not fit the scan.
         FilmRestoreError: with on_error "stop", at the first frame that fails; else for the job as a whole.
     """
@@ -134,6 +136,8 @@ def apply(job: ApplyJob, progress: Progress | None = None) -> ApplyReport:
         history = f"filmrestore {__version__} apply {ledger.header.settings_digest}"
         with open_writer(job.output, like=shot, lossy=job.lossy, overwrite=True, history=history) as writer:
             for done, number in enumerate(shot.frames, 1):
+                if cancelled is not None and cancelled():
+                    raise Cancelled("stopped; every finished frame is kept: run the same command again to go on")
                 try:
                     _apply_frame(job, shot, writer, chosen, number, report)
                 except (InputError, LedgerError) as error:

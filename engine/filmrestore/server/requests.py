@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Cancelled, FilmRestoreError, ProtocolError, ResourceError, UsageError
+from ..fixes.replay import ApplyJob, apply
 from ..nodes.degrade import DegradeJob, degrade
 from ..nodes.grain import GrainJob, grain
 from ..nodes.job import RestoreJob
 from ..nodes.live import Ask, Key, LiveEngine, Plate
 from ..nodes.restore import restore
 from ..protocol import NODES, SLOT_OFFSET, Header
+from ..report.pages import ReportJob, write_report
 from .connection import Connection
 from .frames import bytes_of
 from .slots import Slot, write
@@ -30,6 +32,8 @@ SPANS: dict[str, tuple[Any, Any]] = {
     "restore": (RestoreJob, restore),
     "degrade": (DegradeJob, degrade),
     "grain": (GrainJob, grain),
+    "apply": (ApplyJob, apply),
+    "report": (ReportJob, write_report),
 }
 
 
@@ -189,7 +193,10 @@ class SpanRequest(_Open):
         super().__init__(header["id"], connection, ended)
         node = header["type"].removesuffix("_span")
         kind, self._work = SPANS[node]
-        self._job = _span_job(kind, header["job"], NODES[node].from_dict(header["settings"]), defaults)
+        if node not in NODES and header["settings"]:
+            raise UsageError(f"{header['type']} takes no settings: give an empty object")
+        settings = {"settings": NODES[node].from_dict(header["settings"])} if node in NODES else {}
+        self._job = _span_job(kind, header["job"], settings, defaults)
 
     def run(self, between: Callable[[], None]) -> None:
         """Does the span and answers."""
@@ -245,7 +252,7 @@ def _ask(header: Header, connection: int) -> Ask:
     )
 
 
-def _span_job(kind: Any, values: dict[str, Any], settings: Any, defaults: dict[str, Any]) -> Any:
+def _span_job(kind: Any, values: dict[str, Any], settings: dict[str, Any], defaults: dict[str, Any]) -> Any:
     """The job that plain values describe.
 
     Raises:
@@ -256,11 +263,13 @@ def _span_job(kind: Any, values: dict[str, Any], settings: Any, defaults: dict[s
     for name, value in values.items():
         if name not in fields or name in mine:
             raise UsageError(f"a job has no {name!r}: give {', '.join(sorted(fields.keys() - mine))}")
-        allowed = {"str": str, "int": int, "bool": bool}[fields[name].split(" ")[0]]
+        allowed = {"str": str, "int": int, "bool": bool, "tuple[str,": list}[fields[name].split(" ")[0]]
         fits = isinstance(value, allowed) and isinstance(value, bool) == (allowed is bool)
+        fits = fits and (allowed is not list or all(isinstance(entry, str) for entry in value))
         if not fits and not (value is None and fields[name].endswith("None")):
             raise UsageError(f"{name} of a job is {value!r}: expected {fields[name]}")
     if not values.get("source") or not values.get("output"):
         raise UsageError("a job needs source and output: patterns, folders or movies")
     known = {name: value for name, value in defaults.items() if name in fields}
-    return kind(**{**known, **values}, settings=settings)
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return kind(**{**known, **plain, **settings})
