@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -16,6 +18,7 @@ from server_house import HEIGHT, WIDTH, array, client, image, running
 from fakes import MedianRestorer
 from film import SPECKS, read_codes, write_image
 from filmrestore import client as wire
+from filmrestore import finding
 from filmrestore.client import Client, Image, ensure_server, runtime_folder
 from filmrestore.errors import EngineError, UsageError
 from filmrestore.nodes.job import RestoreJob
@@ -373,6 +376,17 @@ def test_a_server_that_never_answers_is_given_up(runtime: Path) -> None:
         ensure_server(command=hangs, start_s=1.0)
 
 
+def test_a_server_that_takes_calls_and_is_silent_is_given_up(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_ANSWER_S", 0.3)
+    path = finding.server_path("cpu", "sock")
+    with socket.socket(socket.AF_UNIX) as stopped:
+        stopped.bind(str(path))
+        stopped.listen()
+        finding.server_path("cpu", "json").write_text(json.dumps({"version": 1, "socket": str(path)}))
+        with pytest.raises(EngineError, match=r"has not answered for 0\.3 s"):
+            ensure_server()
+
+
 def test_a_runtime_folder_that_others_may_use_is_refused(runtime: Path) -> None:
     runtime.mkdir(mode=0o755)
     runtime.chmod(0o755)
@@ -387,10 +401,10 @@ def test_a_runtime_folder_that_others_may_use_is_refused(runtime: Path) -> None:
 
 
 def test_the_interpreter_is_the_one_that_install_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert wire._interpreter() == sys.executable
+    assert finding.interpreter() == sys.executable
     (tmp_path / "engine.json").write_text('{"python": "/opt/engine/bin/python"}')
-    monkeypatch.setattr(wire, "__file__", str(tmp_path / "client.py"))
-    assert wire._interpreter() == "/opt/engine/bin/python"
+    monkeypatch.setattr(finding, "__file__", str(tmp_path / "finding.py"))
+    assert finding.interpreter() == "/opt/engine/bin/python"
 
 
 def test_pixels_that_are_not_of_their_shape_are_refused() -> None:

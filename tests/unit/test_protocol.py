@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from filmrestore import protocol
+from filmrestore import client, protocol
 from filmrestore.errors import Cancelled, FilmRestoreError, ProtocolError, UsageError
 from filmrestore.settings import RestoreSettings
 
@@ -127,8 +127,8 @@ def test_the_settings_digest_changes_with_any_fact_of_a_setting(monkeypatch: pyt
 def test_hosts_load_the_client_in_python_3_9_as_loose_files(tmp_path: Path) -> None:
     package = tmp_path / "adapter"
     package.mkdir()
-    for name in ("protocol", "client", "settings", "errors"):
-        (package / f"{name}.py").write_bytes((ROOT / "engine" / "filmrestore" / f"{name}.py").read_bytes())
+    for name in client.FILES:
+        (package / name).write_bytes((ROOT / "engine" / "filmrestore" / name).read_bytes())
     (package / "__init__.py").write_text("")
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from adapter import client, protocol\n"
