@@ -71,7 +71,7 @@ def read_record(root: Path, name: str) -> Record | None:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         record = Record(told["version"], {key: tuple(sums) for key, sums in told["files"].items()}, told["facts"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InstallError(f"{path} cannot be read ({error}): delete it and install again") from error
@@ -119,7 +119,7 @@ def write_tree(
         todo = [path for path in files if _sum_on_disk(root / path) != sums[path]]
         for path in todo:
             _write(staging / path, files[path], _PROGRAM_MODE if path in programs else _MODE)
-        both = {path: (*old.sums.get(path, ()), sums[path]) for path in sums}
+        both = {path: tuple(dict.fromkeys((*old.sums.get(path, ()), one))) for path, one in sums.items()}
         _write_record(root / name, Record(old.version, {**old.sums, **both}, {**old.facts, **facts}), staging)
         lost = [path for path in todo if path not in merged and _is_changed(root / path, old.sums.get(path, ()))]
         aside = [_set_aside(root / path) for path in lost]
