@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import nuke
-
 from filmrestore.errors import Cancelled, FilmRestoreError
 from filmrestore.settings import preset
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import nuke
-
 from filmrestore import __version__
 from filmrestore.errors import FilmRestoreError
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import nuke
-
 from filmrestore.errors import ColourError
 
 BUILTIN_CONFIG = "ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4"

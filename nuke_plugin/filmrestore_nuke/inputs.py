@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import nuke
-
 from filmrestore.errors import UsageError
 
 from .colour import ScriptColour, of_read, read_space

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import nuke
-
 from filmrestore.errors import UsageError
 
 from .colour import of_script

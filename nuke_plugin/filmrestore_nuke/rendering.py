@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import nuke
-
 from filmrestore.errors import Cancelled, FilmRestoreError, OutputError
 
 from .frames import path_of, runs_of

@@ -10,7 +10,7 @@ from typing import Any
 from filmrestore.errors import FilmRestoreError, OutputError, SomeFramesFailed
 
 from .engine import connect
-from .frames import format_frames, name_of, on_disk, path_of, runs_of
+from .frames import format_frames, on_disk, path_of, runs_of
 from .rendering import render_input
 from .tell import no_undo
 from .work import Render, Work, folder_of
@@ -142,7 +142,7 @@ def _render_plate(group: Any, work: Work, render: Render, is_stopped: Callable[[
     numbers = {frame + work.offset for frame in render.whole}
     folder = os.path.dirname(render.pattern)
     there = set(os.listdir(folder)) if os.path.isdir(folder) else set()
-    is_whole = all(name_of(render.pattern, number) in there for number in numbers)
+    is_whole = all(os.path.basename(path_of(render.pattern, number)) in there for number in numbers)
     is_whole = is_whole and (found is None or numbers <= found)
     changed = _render(group, work, render, render.frames if is_whole else render.whole, is_stopped)
     if changed and is_whole:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import nuke
-
 from filmrestore.errors import Cancelled, FilmRestoreError, InputError, UsageError
 
 from .frames import parse_frames, path_of

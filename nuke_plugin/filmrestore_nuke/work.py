@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import nuke
-
 from filmrestore.errors import UsageError
 
 from .colour import ScriptColour, of_script
