@@ -167,6 +167,6 @@ def _finish(name: str, works: list[Work], failure: Exception | None) -> None:
 
 def _in_thread(call: Callable[[], None]) -> None:
     if nuke.GUI:
-        threading.Thread(target=call, name="filmrestore", daemon=True).start()
+        threading.Thread(target=call, name="filmrestore node", daemon=True).start()
     else:
         call()

@@ -106,7 +106,7 @@ def _fill(node: Node) -> None:
     view = _make("Switch", "view", *(shown[name] for name in node.views))
     view["which"].setExpression("parent.output")
     ready = _make("Switch", "ready", plate, view)
-    ready["which"].setExpression("parent.missing==0&&!$gui")
+    ready["which"].setExpression("parent.not_done==0&&!$gui")
     live = _make("Switch", "live", ready)
     _make("Output", "output", live)
 

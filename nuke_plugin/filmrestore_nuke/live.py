@@ -14,17 +14,20 @@ from .colour import of_script
 from .panel import node_of
 from .tell import one_undo
 
-_CLASSES = ("OFXorg.filmrestore.{}_v1", "OFXorg.filmrestore.{}_v1_0")
+_CLASSES = ("OFXorg.filmrestore.{}_v1", "OFXorg.filmrestore.{}_v100", "OFXorg.filmrestore.{}_v1_0")
 """Nuke's name of an OpenFX plug-in: its identifier, as written or in small letters, and its version."""
 
 
 def class_of(title: str) -> str | None:
     """Nuke's class of our OpenFX plug-in; None where it is not installed."""
-    offered = {name.rpartition("/")[2].lower(): name for name in nuke.plugins(nuke.ALL, "OFX*", "ofx*")}
+    names = [name.rpartition("/")[2] for name in nuke.plugins(nuke.ALL, "OFX*", "ofx*")]
+    offered = {name.lower(): name for name in names}
     for form in _CLASSES:
         name = form.format(title)
         for candidate in (name, "OFX" + name[3:].lower()):
-            if candidate.lower() in offered or _is_known(candidate):
+            if candidate.lower() in offered:
+                return str(offered[candidate.lower()])
+            if _is_known(candidate):
                 return candidate
     return None
 

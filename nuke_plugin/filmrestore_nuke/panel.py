@@ -181,7 +181,7 @@ def _files(node: Node) -> list[Entry]:
         ),
         Entry(
             "choice",
-            "missing",
+            "not_done",
             "frames not done",
             "What they do in a render; while you work they show the source.",
             "fail the render",

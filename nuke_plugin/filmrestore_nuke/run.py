@@ -114,7 +114,7 @@ def _point(read: Any, pattern: str, frames: set[int], offset: int, show_as: dict
 def _ready(done: set[int]) -> str:
     """An expression that is true where the result can be shown; in a render a frame that is not done is to fail."""
     runs = [f"(frame>={first}&&frame<={last})" for first, last in runs_of(done)]
-    return "||".join([*runs, "(parent.missing==0&&!$gui)"])
+    return "||".join([*runs, "(parent.not_done==0&&!$gui)"])
 
 
 def _render(
