@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help demo install test lint format check docs ofx ofx-cross wheel clean
+.PHONY: help demo install test lint format check docs ofx ofx-cross panels wheel clean
 
 help:
 	@echo "make demo   install, make a damaged sample shot, restore it, and say what to open"
@@ -15,6 +15,7 @@ help:
 	@echo "make ofx    build FilmRestore.ofx.bundle into build/ofx (wants cmake and a C++17 compiler)"
 	@echo "make ofx-cross  the same for Linux, macOS and Windows in one bundle, into build/ofx-cross (wants zig)"
 	@echo "make wheel  build the wheel into dist, with the bundle where one was built"
+	@echo "make panels draw the pictures of the OpenFX panels anew"
 	@echo "make docs   write the generated parts of the docs anew"
 
 demo: $(VENV)/installed-demo
@@ -47,6 +48,9 @@ ofx:
 
 ofx-cross: $(VENV)/pyvenv.cfg
 	$(BIN)/python ofx_bridge/cross.py
+
+panels: ofx $(VENV)/installed-test
+	$(BIN)/python docs/panels.py build/ofx/FilmRestore.ofx.bundle/Contents/Linux-x86-64/FilmRestore.ofx
 
 wheel: $(VENV)/installed-test
 	rm -rf build/lib build/bdist.*
