@@ -129,7 +129,7 @@ def test_half_of_our_lines_is_not_guessed_at(tmp_path: Path) -> None:
     (tmp_path / "init.py").write_bytes(text)
     with pytest.raises(OutputError, match="without the other"):
         install("nuke", tmp_path)
-    assert (tmp_path / "init.py").read_bytes() == text
+    assert contents(tmp_path) == {"init.py": text}
 
 
 def test_init_py_that_is_a_link_stays_one(tmp_path: Path) -> None:

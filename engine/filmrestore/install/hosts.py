@@ -120,8 +120,11 @@ def install(name: str, dest: Path | None = None, device: str | None = None) -> I
     text = json.dumps(engine, indent=1) + "\n"
     files = {host.engine: text.encode(), **host.files()}
     programs = frozenset(path for path in files if path.endswith(".ofx"))
-    had_lines = name == "nuke" and (root / "init.py").exists()
-    facts = {} if name != "nuke" or read_record(root, host.record) else {"init_is_ours": not had_lines}
+    facts = {}
+    if name == "nuke":
+        startup.own_lines(root)  # refuses a file that it cannot read before anything is written
+        if read_record(root, host.record) is None:
+            facts = {"init_is_ours": not (root / "init.py").exists()}
     aside = write_tree(root, host.record, files, programs=programs, merged=frozenset({host.engine}), facts=facts)
     if name == "nuke":
         startup.add_lines(root)

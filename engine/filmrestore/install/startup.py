@@ -25,12 +25,11 @@ def add_lines(folder: Path) -> None:
     if has_lines(folder):
         return
     path = folder / "init.py"
-    text = path.read_bytes() if path.exists() else b""
-    own = _without(path, text)
+    own = own_lines(folder)
     end = b"\r\n" if b"\r\n" in own else b"\n"
     # The line end before the first mark is ours too, so that a file without one at its end gets it back that way.
     wanted = own + (end if own else b"") + end.join(_LINES) + end
-    if own and text == own:
+    if own and path.read_bytes() == own:
         replace_file(folder / BACKUP, own)
     replace_file(path, wanted)
 
@@ -47,9 +46,8 @@ def remove_lines(folder: Path, *, is_ours: bool) -> None:
     (folder / BACKUP).unlink(missing_ok=True)
     if not path.exists():
         return
-    text = path.read_bytes()
-    own = _without(path, text)
-    if own != text:
+    own = own_lines(folder)
+    if own != path.read_bytes():
         replace_file(path, own)
     if is_ours and not own:
         path.unlink()
@@ -64,15 +62,21 @@ def has_lines(folder: Path) -> bool:
     return b"\n".join(_LINES) in lines
 
 
-def _without(path: Path, text: bytes) -> bytes:
-    """The file as it was without our lines."""
+def own_lines(folder: Path) -> bytes:
+    """The user's init.py as it is without our lines; empty where there is none.
+
+    Raises:
+        OutputError: it has one mark without the other.
+    """
+    path = folder / "init.py"
+    text = path.read_bytes() if path.exists() else b""
     start, close = text.find(_OPEN[:15]), text.find(_CLOSE)
     if start < 0 and close < 0:
         return text
     if start < 0 or close < start:
         raise OutputError(
             f"{path} has one of the marks {_OPEN[:15].decode()!r} and {_CLOSE.decode()!r} without the other: "
-            "delete what lies between the place where they were, and install again"
+            "delete what is left of the lines, and install again"
         )
     before, after = text[:start], text[close + len(_CLOSE) :]
     for end in (b"\r\n", b"\n"):
