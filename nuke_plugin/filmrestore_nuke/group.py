@@ -86,7 +86,7 @@ def _knob(entry: Entry) -> Any:
     elif entry.kind in ("switch", "button"):
         knob.setFlag(nuke.STARTLINE)
     if entry.is_hidden:
-        knob.setVisible(False)
+        knob.setFlag(nuke.INVISIBLE)
     return knob
 
 

@@ -50,7 +50,7 @@ def files_of(node: Any | None, script: ScriptColour) -> Files | None:
     pattern, offset, colourspace = _pattern(node), _offset(node), of_read(node, script)
     if pattern is None or offset is None or colourspace is None:
         return None
-    show_as = {"raw": bool(node["raw"].value()), "premultiplied": bool(node["premultiplied"].value())}
+    show_as: dict[str, Any] = {"raw": bool(node["raw"].value()), "premultiplied": bool(node["premultiplied"].value())}
     if not show_as["raw"]:
         show_as["colorspace"] = read_space(node)
     first, last = int(node["first"].value()), int(node["last"].value())

@@ -113,8 +113,8 @@ def _button(name: str, label: str, help: str, *, on_line: bool = True) -> Entry:
 def _controls(node: Node) -> list[Entry]:
     verb = {"restore": "Restore", "degrade": "Degrade", "grain": "Make"}[node.work]
     entries = [
-        Entry("choice", "output", "show", "What the node gives out.", node.views[0], choices=node.views),
-        Entry("whole", "first", "range", "First frame of the shot.", 1, 1, 1000),
+        Entry("choice", "output", "Show", "What the node gives out.", node.views[0], choices=node.views),
+        Entry("whole", "first", "Range", "First frame of the shot.", 1, 1, 1000),
         Entry("whole", "last", "to", "Last frame of the shot.", 100, 1, 1000, on_line=True),
         _button("restore_range", f"{verb} range", f"{verb}s every frame that is not done.", on_line=False),
         _button("restore_frame", f"{verb} this frame", f"{verb}s the frame that you see."),
@@ -128,7 +128,7 @@ def _controls(node: Node) -> list[Entry]:
         entries.insert(-2, _button("open_report", "Open report", "Builds the page of all fixes, and opens it."))
         entries.insert(-2, _button("live", "Live on / off", "Repairs while you look, where the OpenFX plug-in is."))
     if node.work == "degrade":
-        entries.insert(3, Entry("choice", "preset", "preset", "Where to begin.", "worn", choices=(*DEGRADE_PRESETS,)))
+        entries.insert(3, Entry("choice", "preset", "Preset", "Where to begin.", "worn", choices=(*DEGRADE_PRESETS,)))
         entries.insert(4, _button("use_preset", "Use", "Sets every knob to the preset's value."))
     return entries
 
@@ -145,13 +145,17 @@ _FIXES = (
     Entry(
         "lines",
         "reject",
-        "reject",
+        "Reject",
         "Fixes that should not stay, one a line: ids out of the report (1001-3f9a), @list.txt, "
         "frame:1001-1020, cause:scratch, confidence<0.5, box:120,40,400,300.",
         "",
     ),
     Entry(
-        "switch", "reject_painted", "those that touch the protect input", "Paint over a fix to undo all of it.", False
+        "switch",
+        "reject_painted",
+        "Reject what the protect input touches",
+        "Paint over a fix to undo all of it.",
+        False,
     ),
     _button(
         "reject_fixes", "Reject fixes", "Lays all other fixes over the scan again; renders nothing.", on_line=False
@@ -161,11 +165,11 @@ _FIXES = (
 
 def _files(node: Node) -> list[Entry]:
     entries = [
-        Entry("file", "folder", "folder", "Where the result is kept; empty: filmrestore/NODE beside the script.", ""),
+        Entry("file", "folder", "Folder", "Where the result is kept; empty: filmrestore/NODE beside the script.", ""),
         Entry(
             "choice",
             "plate",
-            "plate",
+            "Plate",
             "automatic: an input that is a plain Read is read from its own files, bit for bit; any other is rendered.",
             "automatic",
             choices=("automatic", "rendered"),
@@ -173,7 +177,7 @@ def _files(node: Node) -> list[Entry]:
         Entry(
             "whole",
             "frame_offset",
-            "frame offset",
+            "Frame offset",
             "Added to Nuke's frame to get the scan's frame number, for a plate that is rendered; a Read says its own.",
             0,
             -1000,
@@ -182,15 +186,15 @@ def _files(node: Node) -> list[Entry]:
         Entry(
             "choice",
             "not_done",
-            "frames not done",
-            "What they do in a render; while you work they show the source.",
+            "Frames not done",
+            "What they do in a render of the terminal or a farm; with a user interface they show the source.",
             "fail the render",
             choices=("fail the render", "show the source"),
         ),
     ]
     if node.work == "restore":
         help = "Made by `filmrestore probe`; empty: made once, beside the result."
-        entries.insert(1, Entry("file", "analysis", "analysis", help, ""))
+        entries.insert(1, Entry("file", "analysis", "Analysis", help, ""))
     return entries
 
 

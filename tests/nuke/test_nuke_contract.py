@@ -88,6 +88,21 @@ def test_the_engines_own_config_is_named_alike_on_both_sides(nuke: ModuleType) -
         assert engine_colour.find_colourspace(loaded, name)
 
 
+def test_the_panels_in_the_docs_are_those_of_the_nodes() -> None:
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import nuke_panels
+    finally:
+        sys.path.remove(str(ROOT / "docs"))
+    page = " ".join((ROOT / "docs" / "hosts" / "nuke.md").read_text().split())
+    for node in nuke_panels.NODES.values():
+        image = nuke_panels.image(node.title)
+        assert image.read_text(encoding="utf-8") == nuke_panels.drawing(node), "run `make docs`"
+        assert f"(../images/{image.name})" in page
+        for entry in node.entries():
+            assert entry.is_setting or entry.kind in ("note", "text") or f"*{entry.label}*" in page, entry.label
+
+
 # Colour
 
 

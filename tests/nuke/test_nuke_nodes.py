@@ -204,8 +204,8 @@ def test_cancel_stops_between_patches_and_says_nothing(nuke: ModuleType, clip: s
         node["restore_range"].execute()
         assert "at work already" in SESSION.messages.pop()
         node["cancel"].execute()
+        settle()  # the engine hears it although a patch is in work
         GatedRestorer.gate.set()
-        settle()
         assert not SESSION.messages and node["status"].value() == "no frame yet"
         from filmrestore_nuke import engine as ours
 
@@ -219,8 +219,8 @@ def test_the_bar_of_progress_cancels_too(nuke: ModuleType, clip: str, tmp_path: 
         node["restore_range"].execute()
         assert GatedRestorer.reached.wait(60)
         SESSION.tasks[0].cancelled = True
+        settle()  # the engine hears it although a patch is in work
         GatedRestorer.gate.set()
-        settle()
         assert not SESSION.messages and node["status"].value() == "no frame yet"
         from filmrestore_nuke import engine as ours
 

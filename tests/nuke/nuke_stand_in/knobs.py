@@ -60,7 +60,7 @@ class Knob:
         self._value = self.default if value is None else value
         self.expression: str | None = None
         self.owner: Any = None
-        self.tooltip, self.flags, self.visible, self.span = "", set[int](), True, (0.0, 1.0)
+        self.tooltip, self.flags, self.span = "", set[int](), (0.0, 1.0)
 
     def name(self) -> str:
         return self._name
@@ -97,9 +97,6 @@ class Knob:
 
     def clearFlag(self, f: int) -> None:
         self.flags.add(-f)
-
-    def setVisible(self, visible: bool) -> None:
-        self.visible = visible
 
     def _taken(self, value: Any) -> Any:
         if not isinstance(value, str):

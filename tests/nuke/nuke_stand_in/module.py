@@ -26,7 +26,7 @@ def installed(*, gui: bool = False) -> types.ModuleType:
         setattr(module, name, strict(text)(globals()[f"_{name}"]))
     for name in CLASSES:
         setattr(module, name, globals()[name] if name in globals() else getattr(knobs, name))
-    for name, value in zip(CONSTANTS, (1, gui, "15.1v1", 2, 0x1000), strict=True):
+    for name, value in zip(CONSTANTS, (1, gui, 0x400, "15.1v1", 0x1000), strict=True):
         setattr(module, name, value)
     sys.modules["nuke"] = module
     return module

@@ -9,6 +9,7 @@ from . import knobs as kinds
 from .graph import DATATYPE, GRAPH, Group, Node
 from .knobs import SESSION, Enumeration_Knob, Format, Knob
 
+INVISIBLE = 0x400
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\[([^\]]*)\]|([^\s{}"]+)', re.DOTALL)
 _TYPES: dict[int, Any] = {
     1: kinds.String_Knob,
@@ -58,7 +59,7 @@ def _user(knob: Knob) -> str:
     words = [str(knob.code), knob.name(), "l", _quoted(knob.label), "t", _quoted(knob.tooltip)]
     if isinstance(knob, Enumeration_Knob):
         words += ["M", "{" + " ".join(map(_quoted, knob.items)) + "}"]
-    words += [] if knob.visible else ["+INVISIBLE"]
+    words += ["+INVISIBLE"] if INVISIBLE in knob.flags else []
     return f" addUserKnob {{{' '.join(words)}}}"
 
 
@@ -181,7 +182,9 @@ def _user_knob(text: str) -> Knob:
         knob: Knob = Enumeration_Knob(name, facts["l"], choices)
     else:
         knob = _TYPES[code](name, facts["l"])
-    knob.tooltip, knob.visible = facts["t"], "+INVISIBLE" not in facts
+    knob.tooltip = facts["t"]
+    if "+INVISIBLE" in facts:
+        knob.flags.add(INVISIBLE)
     return knob
 
 

@@ -32,7 +32,7 @@ FUNCTIONS = {
     "toNode": "(s)",
     "views": "()",
 }
-CONSTANTS = ("ALL", "GUI", "NUKE_VERSION_STRING", "REPLACE", "STARTLINE")
+CONSTANTS = ("ALL", "GUI", "INVISIBLE", "NUKE_VERSION_STRING", "STARTLINE")
 CLASSES = (
     "Boolean_Knob",
     "Double_Knob",
@@ -56,7 +56,6 @@ METHODS = {
         "setFlag": "(self, f)",
         "setTooltip": "(self, s)",
         "setValue": "(self, val, chan=-1, view=None)",
-        "setVisible": "(self, visible)",
         "value": "(self)",
     },
     "Double_Knob": {"setRange": "(self, f1, f2)"},
