@@ -14,7 +14,7 @@ from .added import Added
 from .bootstrap import Host
 from .choices import CompChoices, Wanted
 from .clips import file_of
-from .host import HostError, call, listed, need
+from .host import HostError, attempt, call, listed, need
 from .jobs import FOLDER, Job, make_job
 from .outcome import Outcome
 from .renders import whole_render
@@ -89,7 +89,7 @@ def _in_undo(comp: Any, tool: Any, engine: Any, wanted: Wanted, watch: Watch, ou
         if isinstance(error, Cancelled):
             raise Cancelled(outcome.text()) from error
     finally:
-        call(comp, "EndUndo", True)
+        attempt(comp, "EndUndo", True)
 
 
 def _picture(comp: Any, tool: Any, name: str, run: CompChoices, watch: Watch) -> Picture:

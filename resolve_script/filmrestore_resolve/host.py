@@ -44,6 +44,14 @@ def need(thing: Any, name: str, *arguments: Any, todo: str) -> Any:
     return answer
 
 
+def attempt(thing: Any, name: str, *arguments: Any) -> bool:
+    """Whether the host did it; for what the work does not hang on, and for putting things back."""
+    try:
+        return bool(call(thing, name, *arguments))
+    except HostError:
+        return False
+
+
 def number_of(thing: Any, name: str, *arguments: Any) -> int:
     """A count or frame number that the host answers.
 

@@ -84,7 +84,7 @@ def _ending(source: str, form: str) -> str:
     if form == "prores":
         return "mov"
     own = _OWN.get(Path(source).suffix.lower(), "dpx")
-    return f"####.{own if form == 'automatic' else form}"
+    return f"{'#' * (source.count('#') or 4)}.{own if form == 'automatic' else form}"
 
 
 def _root(run: FilesChoices, source: str) -> Path:

@@ -11,7 +11,7 @@ from filmrestore.errors import FilmRestoreError
 
 from . import timecode
 from .added import Added
-from .host import HostError, call, listed, need
+from .host import HostError, attempt, call, listed, need
 from .jobs import FOLDER, Job
 
 MANAGED = "davinciYRGBColorManagedv2"
@@ -35,9 +35,9 @@ def import_result(pool: Any, job: Job, added: Added) -> Any:
         clips = listed(call(pool, "ImportMedia", _what(job)))
     finally:
         if before is not None:
-            call(pool, "SetCurrentFolder", before)
+            attempt(pool, "SetCurrentFolder", before)
     for clip in clips:
-        added.note(f"{call(clip, 'GetName')} in the bin {FOLDER}", partial(call, pool, "DeleteClips", [clip]))
+        added.note(f"{Path(job.output).name} in the bin {FOLDER}", partial(call, pool, "DeleteClips", [clip]))
     if len(clips) != 1:
         raise HostError(
             f"Resolve took {job.output} as {len(clips)} clips, expected 1: turn off Show Individual Frames in the "
@@ -96,10 +96,10 @@ def copy_markers(media: Any, source: Any, *, offset: int, frames: int) -> list[s
         if not 0 <= place < frames or place in there:
             continue
         values = [marker.get(key, "") for key in ("color", "name", "note")]
-        if not call(media, "AddMarker", place, *values, marker.get("duration", 1), marker.get("customData", "")):
+        if not attempt(media, "AddMarker", place, *values, marker.get("duration", 1), marker.get("customData", "")):
             trouble.append(f"the marker {marker.get('name')!r} at {at:g}")
     for flag in listed(call(source, "GetFlagList")):
-        if flag not in listed(call(media, "GetFlagList")) and not call(media, "AddFlag", flag):
+        if flag not in listed(call(media, "GetFlagList")) and not attempt(media, "AddFlag", flag):
             trouble.append(f"the {flag} flag")
     return trouble
 

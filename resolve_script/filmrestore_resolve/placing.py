@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from .added import Added
 from .clips import Clip
-from .host import HostError, call, listed, need, number_of, same
+from .host import HostError, attempt, call, listed, need, number_of, same
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,11 @@ def as_take(clip: Clip, result: Result, added: Added) -> bool:
         HostError: the clip could not be put back as it was, with what it has now.
     """
     before = _Takes.of(clip.item)
+    added.note(f"the new take of {clip.name}", lambda: before.put_back(clip))
     for begin, end in _ways(result, clip.duration):
         if call(clip.item, "AddTake", result.media, begin, end):
             index = number_of(clip.item, "GetTakesCount")
             if call(clip.item, "SelectTakeByIndex", index) and _shows_take(clip, result, index):
-                added.note(f"the take {index} of {clip.name}", lambda: before.put_back(clip))
                 return True
         before.put_back(clip)
     return False
@@ -73,18 +72,16 @@ def on_track(timeline: Any, pool: Any, clip: Clip, result: Result, track: int, a
     Raises:
         HostError: it did not land there.
     """
+    known = [call(item, "GetUniqueId") for item in _items(timeline, track)]
+    added.note(f"{clip.name} on the video track {track}", lambda: _clear(timeline, track, known))
+    where = {"mediaType": 1, "trackIndex": track, "recordFrame": clip.start}
     for begin, end in _ways(result, clip.duration):
-        known = [call(item, "GetUniqueId") for item in _items(timeline, track)]
-        where = {"mediaType": 1, "trackIndex": track, "recordFrame": clip.start}
         call(pool, "AppendToTimeline", [{"mediaPoolItem": result.media, "startFrame": begin, "endFrame": end, **where}])
         # It may have dropped the clip without a word, or answered with a clip that is not there.
-        landed = [item for item in _items(timeline, track) if call(item, "GetUniqueId") not in known]
+        landed = _others(timeline, track, known)
         if len(landed) == 1 and _lies(landed[0], clip, result):
-            item = landed[0]
-            added.note(f"{clip.name} on the video track {track}", partial(call, timeline, "DeleteClips", [item], False))
-            return item
-        if landed:
-            need(timeline, "DeleteClips", landed, False, todo=f"delete what is on the video track {track} by hand")
+            return landed[0]
+        _clear(timeline, track, known)
     raise HostError(
         f"{clip.name}: Resolve did not put the result on the video track {track}: unlock the tracks, or drag "
         f"{call(result.media, 'GetName')} from the bin FilmRestore over the clip"
@@ -101,23 +98,23 @@ def new_track(timeline: Any, added: Added) -> int:
     need(timeline, "AddTrack", "video", todo="unlock the timeline, or choose Result: take")
     if number_of(timeline, "GetTrackCount", "video") != count + 1:
         raise HostError("Resolve said that it made a track, and there is none: make one by hand, and run it again")
-    call(timeline, "SetTrackName", "video", count + 1, "FilmRestore")
     added.note(f"the video track {count + 1}", lambda: call(timeline, "DeleteTrack", "video", count + 1))
+    attempt(timeline, "SetTrackName", "video", count + 1, "FilmRestore")
     return count + 1
 
 
 def look_alike(clip: Clip, item: Any) -> list[str]:
     """Gives a result on its own track the clip's grade and transforms; what could not be given."""
     trouble = []
-    if not call(clip.item, "CopyGrades", [item]):
+    if not attempt(clip.item, "CopyGrades", [item]):
         trouble.append("the grade")
     mine = call(item, "GetProperty") or {}
     for name, value in (call(clip.item, "GetProperty") or {}).items():
-        if mine.get(name) != value and not call(item, "SetProperty", name, value):
+        if mine.get(name) != value and not attempt(item, "SetProperty", name, value):
             trouble.append(f"{name} {value}")
     for at, marker in (call(clip.item, "GetMarkers") or {}).items():
         values = [marker.get(key, "") for key in ("color", "name", "note")]
-        if not call(item, "AddMarker", at, *values, marker.get("duration", 1), marker.get("customData", "")):
+        if not attempt(item, "AddMarker", at, *values, marker.get("duration", 1), marker.get("customData", "")):
             trouble.append(f"the marker {marker.get('name')!r}")
     return trouble
 
@@ -169,6 +166,16 @@ def _lies(item: Any, clip: Clip, result: Result) -> bool:
     """Whether an item lies where the clip did and shows the same pictures."""
     start, duration = number_of(item, "GetStart"), number_of(item, "GetDuration")
     return (start, duration) == (clip.start, clip.duration) and number_of(item, "GetLeftOffset") == result.offset
+
+
+def _clear(timeline: Any, track: int, known: list[Any]) -> bool:
+    """Removes what is on a track beside what was."""
+    new = _others(timeline, track, known)
+    return not new or bool(call(timeline, "DeleteClips", new, False))
+
+
+def _others(timeline: Any, track: int, known: list[Any]) -> list[Any]:
+    return [item for item in _items(timeline, track) if call(item, "GetUniqueId") not in known]
 
 
 def _items(timeline: Any, track: int) -> list[Any]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filmrestore.errors import Cancelled, OutputError
+from filmrestore.errors import Cancelled, FilmRestoreError, OutputError
 
 from .clips import Clip
-from .host import HostError, call, need, number_of
+from .host import HostError, attempt, call, need, number_of
 from .work import Watch
 
 PRESET = "FilmRestore was here"
@@ -102,18 +102,17 @@ def _render(project: Any, clip: Clip, watch: Watch) -> None:
             status = call(project, "GetRenderJobStatus", job) or {}
             watch.progress(f"{clip.name}: rendering, {status.get('CompletionPercentage', 0)} %")
             if watch.is_cancelled():
-                call(project, "StopRendering")
-                return True
+                raise Cancelled(f"{clip.name}: stopped while rendering")
             return status.get("JobStatus") in _ENDED or not call(project, "IsRenderingInProgress")
 
         watch.until(step)
         status = call(project, "GetRenderJobStatus", job) or {}
+    except FilmRestoreError:
+        attempt(project, "StopRendering")
+        raise
     finally:
-        removed = call(project, "DeleteRenderJob", job)
-        if not removed:
+        if not attempt(project, "DeleteRenderJob", job):
             watch.say("A render job of FilmRestore is left in the queue of the Deliver page: delete it there")
-    if watch.is_cancelled():
-        raise Cancelled(f"{clip.name}: stopped while rendering")
     if status.get("JobStatus") != _DONE:
         raise HostError(
             f"{clip.name}: the render ended as {status.get('JobStatus')!r} ({status.get('Error', 'no reason given')}): "
@@ -124,30 +123,30 @@ def _render(project: Any, clip: Clip, watch: Watch) -> None:
 @contextmanager
 def _deliver_put_back(project: Any, timeline: Any, watch: Watch) -> Iterator[None]:
     """The Deliver page as the user left it: its settings by way of a preset, format, mode and the in and out marks."""
-    call(project, "DeleteRenderPreset", PRESET)  # of a run that was killed
+    mode = call(project, "GetCurrentRenderMode")
+    form = call(project, "GetCurrentRenderFormatAndCodec") or {}
+    marks = (call(timeline, "GetMarkInOut") or {}).get("video") or {}
+    attempt(project, "DeleteRenderPreset", PRESET)  # of a run that was killed
     if not call(project, "SaveAsNewRenderPreset", PRESET):
         raise HostError(
             "Resolve does not save the settings of the Deliver page as a preset, so they could not be put back: save "
             "them by hand and reset the page, or choose Picture: source media"
         )
-    mode = call(project, "GetCurrentRenderMode")
-    form = call(project, "GetCurrentRenderFormatAndCodec") or {}
-    marks = (call(timeline, "GetMarkInOut") or {}).get("video") or {}
     try:
         yield
     finally:
         left = []
-        if not call(project, "LoadRenderPreset", PRESET):
+        if not attempt(project, "LoadRenderPreset", PRESET):
             left.append(f"load the preset {PRESET!r}, then delete it")
-        elif not call(project, "DeleteRenderPreset", PRESET):
+        elif not attempt(project, "DeleteRenderPreset", PRESET):
             left.append(f"delete the preset {PRESET!r}")
-        if form.get("format") and not call(project, "SetCurrentRenderFormatAndCodec", form["format"], form["codec"]):
+        if form.get("format") and not attempt(project, "SetCurrentRenderFormatAndCodec", form["format"], form["codec"]):
             left.append(f"choose {form['format']}, {form['codec']}")
-        if mode in (0, 1) and not call(project, "SetCurrentRenderMode", mode):
+        if mode in (0, 1) and not attempt(project, "SetCurrentRenderMode", mode):
             left.append("choose Individual clips" if mode == 0 else "choose Single clip")
         marked = ("SetMarkInOut", marks["in"], marks["out"], "video") if len(marks) == 2 else ("ClearMarkInOut", "all")
-        if not call(timeline, *marked):
-            left.append("set the in and out marks")
+        if not attempt(timeline, *marked):
+            left.append("put the in and out marks where they were")
         if left:
             watch.say("Not all of the Deliver page could be put back; please " + ", ".join(left))
 
@@ -163,11 +162,11 @@ def _alone(timeline: Any, clip: Clip, watch: Watch) -> Iterator[None]:
     off = []
     try:
         for track in others:
-            need(timeline, "SetTrackEnable", "video", track, False, todo=f"turn off the video track {track} by hand")
             off.append(track)
+            need(timeline, "SetTrackEnable", "video", track, False, todo=f"turn off the video track {track} by hand")
         yield
     finally:
-        stuck = [track for track in off if not call(timeline, "SetTrackEnable", "video", track, True)]
+        stuck = [track for track in off if not attempt(timeline, "SetTrackEnable", "video", track, True)]
         if stuck:
             watch.say(f"Please turn these video tracks on again: {', '.join(map(str, stuck))}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,8 +45,8 @@ class ScriptedEngine:
             Path(job["output"]).write_bytes(b"movie")
         for number in range(first, last + 1):
             if "#" in job["output"]:
-                name = re.sub("#+", lambda run: str(number).zfill(len(run[0])), job["output"])
-                Path(name).write_bytes(b"picture")
+                width = job["output"].count("#")
+                Path(job["output"].replace("#" * width, f"{number:0{width}d}")).write_bytes(b"picture")
             progress(node, number - first + 1, last - first + 1)
         return {"frames": last - first + 1}
 
@@ -63,6 +62,9 @@ class ScriptedEngine:
 
 @pytest.fixture(autouse=True)
 def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    from filmrestore_resolve import work
+
+    monkeypatch.setattr(work, "_POLL_S", 0.005)
     path = tmp_path / "settings" / "resolve.json"
     monkeypatch.setenv("FILMRESTORE_RESOLVE_SETTINGS", str(path))
     return path

@@ -30,6 +30,7 @@ class World:
         takes: Whether AddTake works.
         offers_selection: Whether the timeline tells its selection.
         render: Writes a rendered frame.
+        render_ends: How a render ends.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class World:
         self.counts_from, self.includes_end, self.takes = "zero", True, True
         self.offers_selection, self.selection = False, []
         self.render: Callable[[Path, int], None] = lambda path, number: path.write_bytes(b"exr")
+        self.render_ends = "Complete"
         self.count_movie: Callable[[Path], int] = lambda path: 0
         self._ids = 0
         self.root = self.folder("Master")
@@ -215,27 +217,44 @@ class Project(HostObject):
 
     def do_AddRenderJob(self) -> str:
         job = self._world.new_id()
-        self._state.jobs[job] = {**self._state.render, "tracks": [t.enabled for t in self._world.timeline.tracks]}
+        self._state.jobs[job] = {
+            "status": "Ready",
+            **self._state.render,
+            "tracks": [t.enabled for t in self._world.timeline.tracks],
+        }
         return job
 
     def do_StartRendering(self, jobs: list[str], interactive: bool) -> bool:
-        self._state.polls = 2
-        return all(job in self._state.jobs for job in jobs)
+        if not all(job in self._state.jobs for job in jobs):
+            return False
+        self._state.polls = 4
+        for job in jobs:
+            self._state.jobs[job]["status"] = "Rendering"
+        return True
+
+    def _tick(self) -> None:
+        """Time passes: a render ends after a few questions."""
+        self._state.polls -= 1
+        for settings in self._state.jobs.values():
+            if self._state.polls == 0 and settings["status"] == "Rendering":
+                for number in range(settings["MarkIn"], settings["MarkOut"] + 1):
+                    name = f"{settings['CustomName']}{number:08d}.exr"
+                    self._world.render(Path(settings["TargetDir"]) / name, number)
+                settings["status"] = self._world.render_ends
 
     def do_IsRenderingInProgress(self) -> bool:
+        self._tick()
         return bool(self._state.polls > 0)
 
     def do_StopRendering(self) -> None:
         self._state.polls = 0
+        for settings in self._state.jobs.values():
+            settings["status"] = "Cancelled"
 
     def do_GetRenderJobStatus(self, job: str) -> dict[str, Any]:
-        self._state.polls -= 1
-        if self._state.polls > 0:
-            return {"JobStatus": "Rendering", "CompletionPercentage": 50}
-        settings = self._state.jobs[job]
-        for number in range(settings["MarkIn"], settings["MarkOut"] + 1):
-            self._world.render(Path(settings["TargetDir"]) / f"{settings['CustomName']}{number:08d}.exr", number)
-        return {"JobStatus": "Complete", "CompletionPercentage": 100}
+        self._tick()
+        status = self._state.jobs[job]["status"]
+        return {"JobStatus": status, "CompletionPercentage": 100 if status == "Complete" else 50}
 
     def do_DeleteRenderJob(self, job: str) -> bool:
         self._world.rendered = self._state.jobs.get(job)

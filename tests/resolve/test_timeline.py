@@ -194,6 +194,14 @@ def test_a_render_that_is_not_whole_is_told(
     assert world.snapshot() == before and engine.asked == []
 
 
+def test_a_render_that_fails_says_how_it_ended(
+    world: World, engine: ScriptedEngine, scan: Path, settings_file: Path, capsys: Any
+) -> None:
+    put(world, scan)
+    world.render_ends = "Failed"
+    assert "the render ended as 'Failed'" in run(world, engine, settings_file, capsys, picture="render")
+
+
 def test_another_render_in_progress_is_left_alone(
     world: World, engine: ScriptedEngine, scan: Path, settings_file: Path, capsys: Any
 ) -> None:
@@ -305,7 +313,7 @@ def test_what_cannot_be_taken_back_is_listed(
     put(world, scan)
     world.refuse = {"MediaPool.AppendToTimeline": [], "MediaPool.DeleteClips": False, "MediaPool.DeleteFolders": False}
     said = run(world, engine, settings_file, capsys, place="new track")
-    assert "these could not be taken back" in said and "reel_restore.[1009-1042].dpx in the bin FilmRestore" in said
+    assert "these could not be taken back" in said and "reel_restore.####.dpx in the bin FilmRestore" in said
     assert len(world.timeline.tracks) == 1
 
 
@@ -345,7 +353,8 @@ def test_where_resolve_tells_no_selection_the_clip_under_the_playhead_is_meant(
 
 
 @pytest.mark.parametrize(
-    ("clips", "words"), [("playhead", "no clip is meant"), ("in to out", "no in and out marks"), ("media pool", "no clip")]
+    ("clips", "words"),
+    [("playhead", "no clip is meant"), ("in to out", "no in and out marks"), ("media pool", "no clip")],
 )
 def test_no_clip_says_what_to_do(
     world: World, engine: ScriptedEngine, settings_file: Path, capsys: Any, clips: str, words: str
