@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 60, 80
 sys.path.insert(0, str(Path(__file__).parents[2] / "nuke_plugin"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that Nukes of this test find."""
     with running(tmp_path_factory.mktemp("run")) as server:
