@@ -14,7 +14,7 @@ from .added import Added
 from .bootstrap import Host
 from .choices import CompChoices, Wanted
 from .clips import file_of
-from .host import HostError, attempt, call, listed, need
+from .host import HostError, attempt, call, listed, need, number_of
 from .jobs import FOLDER, Job, make_job
 from .outcome import Outcome
 from .renders import whole_render
@@ -81,10 +81,12 @@ def _in_undo(comp: Any, tool: Any, engine: Any, wanted: Wanted, watch: Watch, ou
             _connect(tool, loader, added)
         outcome.done.append(f"{name}: {_attributes(loader)['TOOLS_Name']}; {job.folder}")
         added.keep()
-    except FilmRestoreError as error:
+    except BaseException as error:
         left = added.take_back()
         if left:
             outcome.notes.append(f"{name}: these could not be taken back: {'; '.join(left)}; undo them by hand")
+        if not isinstance(error, FilmRestoreError):
+            raise
         outcome.failed.append(f"{name}: {'stopped' if isinstance(error, Cancelled) else error}")
         if isinstance(error, Cancelled):
             raise Cancelled(outcome.text()) from error
@@ -93,7 +95,9 @@ def _in_undo(comp: Any, tool: Any, engine: Any, wanted: Wanted, watch: Watch, ou
 
 
 def _picture(comp: Any, tool: Any, name: str, run: CompChoices, watch: Watch) -> Picture:
-    facts = call(comp, "GetAttrs") or {}
+    facts = need(comp, "GetAttrs", todo="open the composition again, and run the script again")
+    if not {"COMPN_RenderStart", "COMPN_RenderEnd"} <= set(facts):
+        raise HostError("the composition has no render range: set one in the time ruler")
     begin, end = int(facts["COMPN_RenderStart"]), int(facts["COMPN_RenderEnd"])
     plain = _loaded(comp, tool, begin, end) if run.picture == "automatic" else None
     if plain is not None:
@@ -175,7 +179,7 @@ def _load(comp: Any, tool: Any, name: str, job: Job, picture: Picture, added: Ad
 def _move(comp: Any, loader: Any, time: int) -> None:
     """Moves a Loader in time. Its in can never lie after its out, so the one that gives way goes first."""
     always = comp.TIME_UNDEFINED
-    begin, end = (int(call(loader, "GetInput", key, always)) for key in ("GlobalIn", "GlobalOut"))
+    begin, end = (number_of(loader, "GetInput", key, always) for key in ("GlobalIn", "GlobalOut"))
     shift = time - begin
     if shift == 0:
         return

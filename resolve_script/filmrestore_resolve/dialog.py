@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from filmrestore.errors import FilmRestoreError
 from filmrestore.settings import Facts, Settings
 
 from .choices import NODES, PAGES
@@ -267,7 +266,7 @@ class WindowWatch(Watch):
 
     def until(self, step: Step) -> None:
         """Calls `step` by the timer until it says True, or raises."""
-        failure: list[FilmRestoreError] = []
+        failure: list[BaseException] = []
         ended: list[bool] = []
 
         def tick(_: Any = None) -> None:
@@ -275,7 +274,7 @@ class WindowWatch(Watch):
                 return
             try:
                 is_over = step()
-            except FilmRestoreError as error:
+            except BaseException as error:  # raised again below: what leaves a callback is lost
                 failure.append(error)
                 is_over = True
             if is_over:

@@ -46,10 +46,12 @@ def restore_clips(host: Host, engine: Any, wanted: Wanted, watch: Watch) -> Outc
         title = f"{clip.name} ({number} of {len(clips)})"
         try:
             track = _one(place, engine, wanted, watch, clip, title, track, added, outcome)
-        except FilmRestoreError as error:
+        except BaseException as error:
             left = added.take_back()
             if left:
                 outcome.notes.append(f"{clip.name}: these could not be taken back, delete them: {'; '.join(left)}")
+            if not isinstance(error, FilmRestoreError):
+                raise
             if isinstance(error, Cancelled):
                 outcome.failed.append(f"{clip.name}: stopped")
                 raise Cancelled(outcome.text()) from error

@@ -154,7 +154,7 @@ class Output(FusionObject):
 
     def do_GetConnectedInputs(self) -> dict[int, Any]:
         fed = [tool.input for tool in self._desk.tools if tool.input.source is self]
-        return {number: entry for number, entry in enumerate(fed, 1)}
+        return dict(enumerate(fed, 1))
 
 
 class Input(FusionObject):

@@ -24,7 +24,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def loader(desk: Desk, scan: Path, **attributes: Any) -> Any:
     """A Loader of the scan that begins at 5, feeding a Merge."""
     facts = {
-        "TOOLST_Clip_Name": {1: str(scan / "reel.1001.dpx")}, "TOOLIT_Clip_Length": {1: 50}, "TOOLNT_Clip_Start": {1: 5.0},
+        "TOOLST_Clip_Name": {1: str(scan / "reel.1001.dpx")}, "TOOLIT_Clip_Length": {1: 50},
+        "TOOLNT_Clip_Start": {1: 5.0},
         "TOOLIT_Clip_TrimIn": {1: 0}, "TOOLIT_Clip_TrimOut": {1: 49}, "TOOLBT_Clip_Reverse": {1: False},
         "TOOLBT_Clip_Loop": {1: False},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""From a clip of the timeline to its take, and from a Fusion tool to its Loader, with the real server and real files."""
+"""From a clip of the timeline to its take, with the real server and real files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from filmrestore_resolve import main
-from unit.server_house import client, running
 
 from film import SPECKS, picture, read_codes, write_image, write_shot
+from unit.server_house import client, running
 
 from .fake import START, World
 
