@@ -20,6 +20,7 @@ def scripts_folders():
             yield os.path.join(os.environ.get(name, ""), "Blackmagic Design", "DaVinci Resolve", folder, inner)
     else:
         yield os.path.join("/opt/resolve", inner)
+        yield os.path.join("/home/resolve", inner)
         yield os.path.join(home, ".local/share/DaVinciResolve", inner)
 
 
