@@ -126,8 +126,10 @@ def _start(group: Any, frames: list[int], step: Step, *, inputs: tuple[str, ...]
         works = plan(group, frames)
         wanted = [_only(work, inputs) for work in works]
         render_inputs(group, wanted, stop.is_set)
-    except FilmRestoreError as error:
+    except BaseException as error:
         del _running[name]
+        if not isinstance(error, FilmRestoreError):
+            raise
         if not isinstance(error, Cancelled):
             message(f"{group.name()}: {error}")
         return

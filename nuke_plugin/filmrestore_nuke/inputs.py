@@ -65,7 +65,10 @@ def frame_range(node: Any) -> tuple[int, int]:
 def _pattern(read: Any) -> str | None:
     text = str(read["file"].value())
     if "[" in text:
-        text = nuke.tcl("subst", text)
+        try:
+            text = nuke.tcl("subst", text)
+        except RuntimeError:  # only the Read itself can say: Nuke renders it, or says what is wrong
+            return None
     if text and not os.path.isabs(text):
         folder = nuke.root()["project_directory"].evaluate()
         text = os.path.join(folder, text) if folder else ""

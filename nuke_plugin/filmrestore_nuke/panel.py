@@ -123,10 +123,11 @@ def _controls(node: Node) -> list[Entry]:
         _button("look_again", "Look again", "Shows the frames that a farm has written since.", on_line=False),
         _button("check", "Check installation", "Says what is installed, and whether the engine answers."),
         Entry("text", "filmrestore", "", default=node.work, is_hidden=True),
+        Entry("text", "place", "", default="", is_hidden=True),
     ]
     if node.work == "restore":
-        entries.insert(-2, _button("open_report", "Open report", "Builds the page of all fixes, and opens it."))
-        entries.insert(-2, _button("live", "Live on / off", "Repairs while you look, where the OpenFX plug-in is."))
+        entries.insert(-3, _button("open_report", "Open report", "Builds the page of all fixes, and opens it."))
+        entries.insert(-3, _button("live", "Live on / off", "Repairs while you look, where the OpenFX plug-in is."))
     if node.work == "degrade":
         entries.insert(3, Entry("choice", "preset", "Preset", "Where to begin.", "worn", choices=(*DEGRADE_PRESETS,)))
         entries.insert(4, _button("use_preset", "Use", "Sets every knob to the preset's value."))

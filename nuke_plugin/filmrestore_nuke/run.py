@@ -13,7 +13,7 @@ from .engine import connect
 from .frames import format_frames, on_disk, path_of, runs_of
 from .rendering import render_input
 from .tell import no_undo
-from .work import Render, Work, folder_of
+from .work import Render, Work, keep_place
 
 Report = Callable[[str, int, int], None]
 
@@ -87,7 +87,7 @@ def show(group: Any, works: list[Work]) -> list[int]:
     done = set.intersection(*({n - work.offset for n in on_disk(work.job["output"])} for work in works))
     work = works[0]
     with no_undo():
-        group["folder"].setValue(folder_of(group))
+        keep_place(group)
         _point(group.node("result"), work.result, done, work.offset, work.show_as)
         if work.matte is not None:
             _point(group.node("matte"), work.matte, done, work.offset, {"raw": True})

@@ -93,18 +93,26 @@ def plan(group: Any, frames: list[int]) -> list[Work]:
 
 
 def folder_of(group: Any) -> str:
-    """Where the node keeps its files; the knob, else beside the script.
+    """Where the node keeps its files: the knob, else where it kept them before, else beside the script.
 
     Raises:
-        UsageError: neither is known.
+        UsageError: none is known.
     """
     told = str(group["folder"].evaluate() or "").strip().rstrip("/")
     if told:
         return told.replace("\\", "/")
+    name, _, place = str(group["place"].value()).partition("\n")
+    if place and name == group.fullName():
+        return place
     script = str(nuke.root().name())
     if not os.path.isabs(script):
         raise UsageError("there is no place for the result: save the script, or choose a folder on the tab Files")
     return f"{os.path.dirname(script)}/filmrestore/{group.fullName().replace('.', '_')}".replace("\\", "/")
+
+
+def keep_place(group: Any) -> None:
+    """Writes down where the files are, for a farm that opens a copy of the script; a copy of the node has its own."""
+    group["place"].setValue(f"{group.fullName()}\n{folder_of(group)}")
 
 
 def settings_of(group: Any, panel: Node) -> dict[str, Any]:

@@ -382,6 +382,24 @@ def test_a_bounding_box_of_another_size_than_the_format_is_cut_or_filled(
     assert same_bits(read_codes(tmp_path / "out" / "plate" / "plate.1003.exr"), plate)
 
 
+def test_which_reads_the_engine_reads_by_itself(nuke: ModuleType, clip: str) -> None:
+    from filmrestore_nuke.colour import of_script
+    from filmrestore_nuke.inputs import files_of
+
+    def pattern(file: str, **knobs: Any) -> str | None:
+        found = files_of(read_of(nuke, file, **knobs), of_script())
+        return found.pattern if found else None
+
+    nuke.root()["project_directory"].setValue("/show")
+    assert pattern("[getenv SHOT]/a.####.dpx") == "/show/shot/a.####.dpx"
+    assert pattern("/c/a.%04d.exr") == "/c/a.%04d.exr"
+    for file in ("/a/a.mov", "/a/a.exr", "/a/a.%04d.jpg", "[bad]/a.%04d.exr", "/%04d/a.%04d.exr"):
+        assert pattern(file) is None, file
+    assert pattern("/a.%04d.exr", frame_mode="expression", frame="frame*2") is None
+    assert pattern("/a.%04d.exr", frame_mode="start at", frame="5", first=1001) is None
+    assert pattern("/a.%04d.exr", disable=True) is None
+
+
 def test_each_view_is_restored_from_its_own_files(nuke: ModuleType, engine: Server, clip: str, tmp_path: Path) -> None:
     nuke.root()["views"].setValue("left right")
     for number in FRAMES:
@@ -446,6 +464,36 @@ def test_the_other_nodes_write_and_show_their_frames(
 
 
 # Elsewhere
+
+
+def test_without_a_folder_files_lie_beside_the_script_and_stay_the_nodes_own(
+    nuke: ModuleType, engine: Server, clip: str, tmp_path: Path
+) -> None:
+    from filmrestore_nuke.work import folder_of
+
+    node = node_on(nuke, read_of(nuke, clip), Path())
+    node["folder"].setValue("")
+    press(node, "restore_frame")
+    assert "save the script, or choose a folder" in SESSION.messages.pop()
+    nuke.scriptSaveAs(str(tmp_path / "comp.nk"), 1)
+    nuke.frame(1003)
+    press(node, "restore_frame")
+    place = tmp_path / "filmrestore" / "FilmRestore1"
+    assert (place / "result.1003.exr").exists() and not SESSION.messages
+    (tmp_path / "job").mkdir()
+    nuke.scriptSaveAs(str(tmp_path / "job" / "copy.nk"), 1)
+    assert folder_of(node) == str(place)
+    node.setName("FilmRestore7")
+    assert folder_of(node) == str(tmp_path / "job" / "filmrestore" / "FilmRestore7")
+
+
+def test_a_failure_of_nukes_own_leaves_the_node_free(nuke: ModuleType, clip: str, tmp_path: Path) -> None:
+    node = node_on(nuke, read_of(nuke, clip), tmp_path)
+    nuke.views = lambda: int("invalid command")  # type: ignore[attr-defined]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="invalid command"):
+            node["restore_range"].execute()
+    assert not SESSION.messages
 
 
 def test_the_script_opens_and_renders_where_neither_plug_in_nor_engine_is(

@@ -218,7 +218,10 @@ def _selectedNodes(filter: Any) -> list[Node]:
 
 def _tcl(s: str, *args: str) -> str:
     assert s == "subst", s
-    return args[0].replace("[getenv SHOT]", "shot")
+    text = args[0].replace("[getenv SHOT]", "shot")
+    if "[" in text:
+        raise RuntimeError(f"invalid command name in {text}")
+    return text
 
 
 def _thisNode() -> Any:
