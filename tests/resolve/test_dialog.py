@@ -142,6 +142,18 @@ def test_a_settings_file_that_cannot_be_meant_says_so(
     assert f"{settings_file} cannot be used" in capsys.readouterr().out
 
 
+def test_the_settings_file_of_the_page_is_taken(
+    world: World, engine: ScriptedEngine, scan: Path, settings_file: Path, capsys: Any
+) -> None:
+    put(world, scan)
+    world.timeline.marks = {"video": {"in": 100, "out": 101}}
+    settings_file.parent.mkdir()
+    page = (ROOT / "docs" / "hosts" / "resolve.md").read_text(encoding="utf-8")
+    settings_file.write_text(page.split("```json")[1].split("```")[0])
+    main.run("timeline", {"resolve": world.resolve(), "fusion": object()}, lambda device: engine)
+    assert engine.asked[0][1]["span"] == "1001-1050" and engine.asked[0][2]["strength"] == 0.8
+
+
 def test_the_picture_of_the_dialog_is_of_these_settings() -> None:
     sys.path.insert(0, str(ROOT / "resolve_script"))
     import draw_dialog

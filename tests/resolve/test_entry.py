@@ -20,11 +20,14 @@ HOST_SIDE = sorted((SCRIPTS / "filmrestore_resolve").glob("*.py"))
 
 
 def runs(python: str) -> str | None:
-    """The interpreter, where it is there and runs."""
+    """The interpreter itself, where it is there and runs; not what stands for it on the search path."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for found in [shutil.which(python), *sorted(map(str, pyenv.glob(f"{python.removeprefix('python')}.*/bin/python")))]:
-        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return found
+    folders = sorted(pyenv.glob(f"{python.removeprefix('python')}.*/bin/python"))
+    for found in filter(None, [*map(str, folders), shutil.which(python)]):
+        ask = [found, "-c", "import sys; print(sys.executable)"]
+        ran = subprocess.run(ask, capture_output=True, text=True, check=False)
+        if ran.returncode == 0:
+            return ran.stdout.strip()
     return None
 
 

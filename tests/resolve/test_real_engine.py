@@ -32,21 +32,20 @@ def run(world: World, settings_file: Path, capsys: Any, **choices: Any) -> str:
     return str(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize(("extension", "dtype"), [("dpx", "uint16"), ("exr", "float32")])
 def test_a_clips_files_come_back_as_a_take_with_its_specks_gone_and_all_else_bit_for_bit(
-    server: Any, world: World, tmp_path: Path, settings_file: Path, capsys: Any, extension: str, dtype: str
+    server: Any, world: World, tmp_path: Path, settings_file: Path, capsys: Any
 ) -> None:
-    write_shot(tmp_path / "scans", len(FRAMES), extension=extension, dtype=dtype)
-    media = world.media(str(tmp_path / "scans" / f"shot.[1000-1011].{extension}"), 12, 1000)
+    write_shot(tmp_path / "scans", len(FRAMES), extension="dpx", height=70, width=100)
+    media = world.media(str(tmp_path / "scans" / "shot.[1000-1011].dpx"), 12, 1000)
     item = world.timeline.playhead = world.clip(media, at=START + 5, left=3, duration=6)
     said = run(world, settings_file, capsys, keep=2, colourspace="sRGB - Texture")
     assert "a take on the clip" in said, said
-    assert item.media.facts["File Path"].endswith(f"shot_restore.[1001-1010].{extension}")
+    assert item.media.facts["File Path"].endswith("shot_restore.[1001-1010].dpx")
     assert (item.take, item.at, item.left, item.duration) == (2, START + 5, 2, 6)
     folder = Path(item.media.facts["File Path"]).parent
     for number in range(1001, 1011):
-        before = read_codes(tmp_path / "scans" / f"shot.{number}.{extension}")
-        after = read_codes(folder / f"shot_restore.{number}.{extension}")
+        before = read_codes(tmp_path / "scans" / f"shot.{number}.dpx")
+        after = read_codes(folder / f"shot_restore.{number}.dpx")
         changed = np.argwhere((before != after).any(axis=-1))
         if number in SPECKS:
             row, column = SPECKS[number]
@@ -62,7 +61,7 @@ def test_a_retimed_clip_is_rendered_restored_and_laid_over_itself(
     media = world.media(str(tmp_path / "shot.mov"), 24, 0)
     item = world.timeline.playhead = world.clip(media, at=START, duration=12)  # at double speed
     item.frames = 12
-    world.render = lambda path, number: write_image(path, picture(number - START + 1000, 90, 133))
+    world.render = lambda path, number: write_image(path, picture(number - START + 1000, 70, 100))
     said = run(world, settings_file, capsys, folder=str(tmp_path / "out"), colourspace="sRGB - Texture")
     new = world.timeline.tracks[1].items[0]
     assert (new.at, new.left, new.duration) == (START, 0, 12) and item.takes == [], said
