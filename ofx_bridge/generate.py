@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filmrestore import __version__
 from filmrestore.protocol import settings_digest
-from filmrestore.restorers.base import REGISTRY, load_restorer
+from filmrestore.restorers.base import REGISTRY, facts_of
 from filmrestore.settings import DEGRADE_PRESETS, DegradeSettings, Facts, GrainSettings, RestoreSettings, Settings
 
 HEADER = Path(__file__).parent / "src" / "parameters_generated.h"
@@ -46,7 +46,7 @@ def header() -> str:
 def _methods() -> str:
     rows = []
     for name in REGISTRY:
-        facts = load_restorer(name).facts
+        facts = facts_of(name)
         rows.append(f"    {{{_text(name)}, {facts.window}, {facts.keep}}},\n")
     return f"constexpr Method methods[] = {{\n{''.join(rows)}}};\n"
 

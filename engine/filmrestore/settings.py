@@ -137,7 +137,9 @@ def _check(name: str, value: Any, annotation: Any, facts: Facts) -> None:
 class RestoreSettings(Settings):
     """Settings of the restore node."""
 
-    method: str = choice("frdm", ("frdm",), "Method", "The restorer that does the work.", network=True)
+    method: str = choice(
+        "frdm", ("frdm", "two_stage", "svi"), "Method", "The restorer that does the work.", network=True
+    )
     quality: str = choice(
         "final",
         ("final", "preview"),
@@ -179,11 +181,11 @@ class RestoreSettings(Settings):
         1.0, 0.0, 2.0, "Grain", "Grain given to generated pixels, against their surroundings.", "Grain"
     )
     temporal_radius: int = number(
-        2,
+        8,
         0,
-        2,
+        8,
         "Temporal radius",
-        "Neighbour frames looked at on each side; 0 works on single frames.",
+        "Most neighbour frames looked at on each side (frdm: 2, two_stage: 1, svi: 8); 0 works on single frames.",
         "Time",
         unit="frames",
         network=True,
@@ -218,6 +220,103 @@ class RestoreSettings(Settings):
     )
     defect_map_invert: bool = switch(
         False, "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", network=True
+    )
+    prior: str = text(
+        "",
+        "Prior",
+        "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi).",
+        "Prior",
+        network=True,
+    )
+    steps: int = number(
+        20, 2, 1000, "Steps", "Levels of noise that the prior walks down.", "Prior", soft=(5, 100), network=True
+    )
+    resampling: int = number(
+        2,
+        1,
+        50,
+        "Resampling",
+        "Times that two_stage walks each stretch, so that a fill suits its surroundings; RePaint takes 10.",
+        "Prior",
+        soft=(1, 10),
+        network=True,
+    )
+    jump_length: int = number(
+        5, 1, 100, "Jump length", "Levels of such a stretch; RePaint takes 10.", "Prior", soft=(1, 20), network=True
+    )
+    fresh_noise: float = number(
+        0.15,
+        0.0,
+        1.0,
+        "Fresh noise",
+        "Share of new noise in svi's steps: .15 for blends of frames, .8 where frames are blurred or reduced too.",
+        "Prior",
+        network=True,
+    )
+    operator: str = choice(
+        "mask",
+        (
+            "mask",
+            "missing",
+            "uniform-7",
+            "uniform-13",
+            "gaussian",
+            "telecine",
+            "blind",
+            "blur",
+            "focus",
+            "reduce",
+        ),
+        "Operator",
+        "What svi undoes: what the defect map hides, lost frames, blends of frames (7, 13, a Gaussian, 24 to 30 frames "
+        "a second, or of a kind to be found), blur, focus, or a smaller size.",
+        "Operator",
+        network=True,
+    )
+    operator_then: str = choice(
+        "none",
+        ("none", "blur", "focus", "reduce"),
+        "Then",
+        "What came on top of a blend of frames.",
+        "Operator",
+        network=True,
+    )
+    operator_light: bool = switch(
+        True,
+        "On light",
+        "The operator acted on light, as a lens or a shutter does; off, on codes, as a video mixer does.",
+        "Operator",
+        network=True,
+    )
+    blur_frames: float = number(
+        1.0,
+        0.1,
+        4.0,
+        "Blur in time",
+        "Standard deviation of the Gaussian blend.",
+        "Operator",
+        unit="frames",
+        network=True,
+    )
+    blur_size: float = number(
+        2.0,
+        0.1,
+        32.0,
+        "Blur size",
+        "Standard deviation of a blur, radius of a lens out of focus.",
+        "Operator",
+        soft=(0.5, 8.0),
+        unit="px",
+        network=True,
+    )
+    reduce_factor: int = number(
+        4, 2, 8, "Reduced by", "How many times smaller the picture was before.", "Operator", network=True
+    )
+    telecine_phase: int = number(
+        0, 0, 4, "Telecine phase", "Frame number, modulo 5, that begins a group of five.", "Operator", network=True
+    )
+    inner_steps: int = number(
+        5, 1, 200, "Inner steps", "Conjugate gradients in each step of svi.", "Operator", soft=(1, 20), network=True
     )
 
 

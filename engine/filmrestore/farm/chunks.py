@@ -13,7 +13,7 @@ from fileseq import FrameSet
 from ..errors import UsageError
 from ..media import Shot
 from ..media.containers import container_of
-from ..nodes.job import RestoreJob
+from ..nodes.job import RestoreJob, handles_of
 from ..restorers.base import Facts
 
 MOST_CHUNKS = 1024
@@ -104,10 +104,9 @@ def check_handles(job: RestoreJob, facts: Facts) -> None:
     Raises:
         UsageError: they are too short.
     """
-    reach = facts.keep - 1 + (facts.window - facts.keep) // 2
-    if job.settings.handles < reach:
+    if handles_of(job.settings, facts) < facts.reach:
         raise UsageError(
-            f"handles is {job.settings.handles}: chunks need {reach} or more, for {facts.name} looks that far beyond "
+            f"handles is {job.settings.handles}: chunks need {facts.reach} or more, for {facts.name} looks that far beyond "
             "a chunk; with fewer their results would differ from those of one whole run"
         )
 

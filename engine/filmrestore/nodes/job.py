@@ -19,7 +19,7 @@ from ..media import Shot, Writer, open_shot
 from ..media.patterns import Pattern
 from ..media.planes import plane_container
 from ..media.writer import is_folder, output_pattern
-from ..restorers.base import Restorer, load_restorer
+from ..restorers.base import Facts, Restorer, load_restorer
 from ..settings import RestoreSettings
 from .resuming import check_overwrite
 from .windows import Unit, plan_units
@@ -192,11 +192,11 @@ def load_device(job: RestoreJob) -> Restorer:
     Raises:
         ResourceError: the device is not there.
     """
-    return restorer_on(job.device, job.settings.method)
+    return restorer_on(job.device, job.settings)
 
 
-def restorer_on(name: str, method: str) -> Restorer:
-    """The restorer of that method on the device of that name.
+def restorer_on(name: str, settings: RestoreSettings) -> Restorer:
+    """The restorer that the settings name on the device of that name.
 
     Raises:
         ResourceError: the device is not there.
@@ -206,7 +206,7 @@ def restorer_on(name: str, method: str) -> Restorer:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ResourceError(f"device {name!r} cannot be used: {error}; try --device cpu") from error
-    return load_restorer(method, device)
+    return load_restorer(settings.method, device, prior=settings.prior)
 
 
 def mapped(error: Exception) -> FilmRestoreError:
@@ -237,10 +237,16 @@ def reel_analysis(
     return made
 
 
+def handles_of(settings: RestoreSettings, facts: Facts) -> int:
+    """Frames read beyond a span: as many as the method looks at, unless fewer than the default were asked for."""
+    asked = settings.handles
+    return max(asked, facts.reach) if asked >= RestoreSettings().handles else asked
+
+
 def units_of(job: RestoreJob, shot: Shot, cuts: Sequence[int], restorer: Restorer) -> list[Unit]:
     """The units of the job's frames."""
-    handles = job.settings.handles
+    facts = restorer.facts
+    handles = handles_of(job.settings, facts)
     first, last = min(shot.frames) - handles, max(shot.frames) + handles
     readable = [n for n in shot.available if first <= n <= last]
-    facts = restorer.facts
     return plan_units(shot.frames, readable, cuts, window=facts.window, keep=facts.keep)

@@ -124,19 +124,20 @@ class LiveEngine:
         self._device, self._threads, self._cache = device, threads, cache
         self.kept = Kept(keep_mib * 2**20)
         self.tiles_computed = 0
-        self._restorers: dict[str, Restorer] = {}
+        self._restorers: dict[tuple[str, str], Restorer] = {}
         self._damage = lru_cache(2)(Damage)
         self._grain = lru_cache(32)(_grain_of)
 
-    def restorer(self, method: str) -> Restorer:
-        """The restorer of a method, loaded once.
+    def restorer(self, settings: RestoreSettings) -> Restorer:
+        """The restorer that the settings name, loaded once.
 
         Raises:
             FilmRestoreError: unknown, its weights damaged, or no such device.
         """
-        if method not in self._restorers:
-            self._restorers[method] = restorer_on(self._device, method)
-        return self._restorers[method]
+        key = (settings.method, settings.prior)
+        if key not in self._restorers:
+            self._restorers[key] = restorer_on(self._device, settings)
+        return self._restorers[key]
 
     def wanted(self, ask: Ask) -> list[Key]:
         """The frames and masks, of those that the host has, that the answer takes.
@@ -201,7 +202,7 @@ class LiveEngine:
             name=self._name(ask, unit),
             settings=settings,
             colour=colour,
-            restorer=self.restorer(settings.method),
+            restorer=self.restorer(settings),
             grain=_analysis(ask.analysis, ask.plate).grain if ask.analysis else None,
             protect=planes.get(("protect", ask.number)),
             maps={n: plane for (kind, n), plane in planes.items() if kind == "defect_map"},
@@ -220,7 +221,7 @@ class LiveEngine:
         if ask.cuts is None and ask.analysis:
             cuts = _analysis(ask.analysis, ask.plate).cuts
         available = sorted(number for plane, number in ask.changes if plane == "source")
-        return unit_of(ask.number, available, cuts, self.restorer(settings.method).facts)
+        return unit_of(ask.number, available, cuts, self.restorer(settings).facts)
 
     @staticmethod
     def _name(ask: Ask, unit: Unit) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from importlib import import_module
 from importlib.metadata import version
+from inspect import signature
 from time import perf_counter
 from typing import Protocol
 
@@ -54,6 +55,11 @@ class Facts:
     weights: str
     licence: str
     source: str
+
+    @property
+    def reach(self) -> int:
+        """Frames beyond a span that its ends are judged by."""
+        return self.keep - 1 + (self.window - self.keep) // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,12 +138,17 @@ class Restorer(Protocol):
 
 REGISTRY: dict[str, str] = {
     "frdm": "filmrestore.restorers.frdm:load",
+    "svi": "filmrestore.restorers.svi:load",
+    "two_stage": "filmrestore.restorers.two_stage:load",
 }
-"""Name -> "module:function"; the function takes a torch device and gives a Restorer."""
+"""Name -> "module:function"; the function takes a torch device and gives a Restorer.
+
+Where it has a keyword `prior`, the method works on a prior, and that may be in a folder that the user brings.
+"""
 
 
-def load_restorer(name: str, device: str | torch.device = "cpu") -> Restorer:
-    """The restorer of that name, ready on `device`.
+def load_restorer(name: str, device: str | torch.device = "cpu", *, prior: str = "") -> Restorer:
+    """The restorer of that name, ready on `device`; on the prior in a folder, where the method has one.
 
     Raises:
         UsageError: no such method.
@@ -146,8 +157,24 @@ def load_restorer(name: str, device: str | torch.device = "cpu") -> Restorer:
     if name not in REGISTRY:
         raise UsageError(f"unknown method {name!r}: choose one of {', '.join(sorted(REGISTRY))}")
     module, function = REGISTRY[name].split(":")
-    load: Callable[[torch.device], Restorer] = getattr(import_module(module), function)
-    return load(torch.device(device))
+    load: Callable[..., Restorer] = getattr(import_module(module), function)
+    given = {"prior": prior} if "prior" in signature(load).parameters else {}
+    return load(torch.device(device), **given)
+
+
+def facts_of(name: str) -> Facts:
+    """The facts of a method, whether its weights are there or not.
+
+    Raises:
+        UsageError: no such method.
+    """
+    if name not in REGISTRY:
+        raise UsageError(f"unknown method {name!r}: choose one of {', '.join(sorted(REGISTRY))}")
+    package = import_module(REGISTRY[name].split(":")[0])
+    if not hasattr(package, "__path__"):  # a method of one file, which needs no weights
+        return load_restorer(name).facts
+    facts: Facts = import_module(f"{package.__name__}.restorer").FACTS
+    return facts
 
 
 def numeric_class(restorer: Restorer) -> dict[str, str]:

@@ -27,6 +27,7 @@ from ..errors import EngineError, ProtocolError
 from ..media import atomic_bytes
 from ..nodes.live import LiveEngine
 from ..protocol import VERSION
+from ..restorers.base import facts_of
 from ..settings import RestoreSettings
 from .connection import Connection
 from .frames import FrameStore
@@ -133,7 +134,7 @@ class Server:
         )
         methods = {}
         for method in RestoreSettings.facts()["method"].choices:
-            facts = engine.restorer(method).facts
+            facts = facts_of(method)
             methods[method] = {"window": facts.window, "keep": facts.keep}
         defaults = {"device": self._device, "threads": threads, "cache": str(cache.folder) if cache else None}
         return House(

@@ -6,16 +6,16 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
 from ..media.atomic import atomic_bytes
-from ..restorers.frdm.network import FrdmNet
 
 NAME = "checkpoint.pt"
+Net = TypeVar("Net", bound=nn.Module)
 
 
 class Average:
@@ -31,21 +31,24 @@ class Average:
         self.updates += 1
         keep = min(self.decay, (1 + self.updates) / (10 + self.updates))
         for name, value in network.state_dict().items():
-            self.weights[name].lerp_(value.detach().to(self.weights[name].dtype), 1 - keep)
+            if value.is_floating_point():
+                self.weights[name].lerp_(value.detach().to(self.weights[name].dtype), 1 - keep)
+            else:  # counts, of batch normalisation
+                self.weights[name].copy_(value)
 
 
 @dataclass
-class Progress:
+class Progress(Generic[Net]):
     """A run in flight: `updates` optimizer steps are done."""
 
-    network: FrdmNet
+    network: Net
     optimizer: torch.optim.Optimizer
     average: Average
     updates: int = 0
     seconds: float = 0.0
 
 
-def save(progress: Progress, folder: Path) -> Path:
+def save(progress: Progress[Any], folder: Path) -> Path:
     """Writes the checkpoint, atomically.
 
     Raises:
@@ -66,7 +69,7 @@ def save(progress: Progress, folder: Path) -> Path:
     return folder / NAME
 
 
-def load(progress: Progress, folder: Path) -> bool:
+def load(progress: Progress[Any], folder: Path) -> bool:
     """Takes up the checkpoint of a folder; False where there is none.
 
     Raises:

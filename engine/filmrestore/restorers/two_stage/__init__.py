@@ -1,0 +1,25 @@
+"""two_stage: a segmentation net finds the damage, RePaint on the prior fills it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    from .restorer import TwoStageRestorer
+
+
+def load(device: torch.device, *, prior: str = "") -> TwoStageRestorer:
+    """The restorer with the weights that are shipped, or with the prior of a folder.
+
+    Raises:
+        WeightsError: they are missing or damaged.
+    """
+    from ..prior import load_prior
+    from ..stored import FOLDER, load_network
+    from .restorer import FACTS, REMEDY, TwoStageRestorer
+    from .segmentation import DefectNet
+
+    stored = load_network(DefectNet, FOLDER / FACTS.weights, REMEDY)
+    return TwoStageRestorer(stored, load_prior(device, prior), device)
