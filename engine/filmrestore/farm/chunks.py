@@ -106,8 +106,8 @@ def check_handles(job: RestoreJob, facts: Facts) -> None:
     """
     if handles_of(job.settings, facts) < facts.reach:
         raise UsageError(
-            f"handles is {job.settings.handles}: chunks need {facts.reach} or more, for {facts.name} looks that far beyond "
-            "a chunk; with fewer their results would differ from those of one whole run"
+            f"handles is {job.settings.handles}: chunks need {facts.reach} or more, for {facts.name} looks that far "
+            "beyond a chunk; with fewer their results would differ from those of one whole run"
         )
 
 

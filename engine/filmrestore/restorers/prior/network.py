@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -48,12 +49,12 @@ class FilmPrior(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.stem = nn.Conv2d(12, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_level(width, blocks, hidden) for width in widths)
         self.shrink = nn.ModuleList(
-            nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in pairwise(widths)
         )
-        self.middle = _level(widths[-1], middle, hidden)
+        self.bottom = _level(widths[-1], middle, hidden)
         self.up = nn.ModuleList(_level(width, blocks, hidden) for width in widths)
         self.join = nn.ModuleList(nn.Conv2d(2 * width, width, 1) for width in widths)
-        self.grow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in zip(widths, widths[1:], strict=False))
+        self.grow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
@@ -79,7 +80,7 @@ class FilmPrior(ModelMixin, ConfigMixin):  # type: ignore[misc]
             skips.append(x)
             if level < len(self.shrink):
                 x = self.shrink[level](x)
-        x = _through(self.middle, x, time)
+        x = _through(self.bottom, x, time)
         for level in reversed(range(len(self.up))):
             if level < len(self.grow):
                 x = functional.interpolate(self.grow[level](x), scale_factor=2.0)

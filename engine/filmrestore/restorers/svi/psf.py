@@ -90,10 +90,6 @@ def _likeness(psf: Sequence[float], lags: int) -> Float[Tensor, n]:
     kernel = torch.tensor(psf, dtype=torch.float64)
     change = functional.pad(kernel, (0, 1)) - functional.pad(kernel, (1, 0))
     reach = len(change)
-    full = torch.stack(
-        [
-            (change[: reach - lag] * change[lag:]).sum() if lag < reach else change.new_zeros(())
-            for lag in range(lags + 1)
-        ]
-    )
+    long = functional.pad(change, (0, lags))
+    full = torch.stack([(change * long[lag : lag + reach]).sum() for lag in range(lags + 1)])
     return full / full[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -41,8 +42,8 @@ class DefectNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError(f"kind {kind!r} with {frames} frames: expected one of {', '.join(KINDS)} with 1 or 3")
         block: type[nn.Module] = Recurrent if kind == "r2attention" else Double
         first = 3 if frames == 1 else 3 + CHANNELS
-        steps = list(zip(widths, widths[1:], strict=False))
-        self.down = nn.ModuleList(block(before, width) for before, width in zip((first, *widths), widths, strict=False))
+        steps = list(pairwise(widths))
+        self.down = nn.ModuleList(block(before, width) for before, width in pairwise((first, *widths)))
         self.grow = nn.ModuleList(Unit(coarse, fine) for fine, coarse in steps)
         self.gates = nn.ModuleList(Gate(fine) if kind != "unet" else nn.Identity() for fine, _ in steps)
         self.up = nn.ModuleList(block(2 * fine, fine) for fine, _ in steps)
