@@ -157,7 +157,7 @@ class _Run:
         self.footage = open_footage(job.data, job.cache or job.out / "cache")
         self.held_out = _held_out(task, job)
         torch.manual_seed(job.seed)
-        network = task.network(job.network).to(self.device).to(memory_format=torch.channels_last)
+        network = task.network(job.network).to(self.device)
         optimizer = torch.optim.AdamW(network.parameters(), lr=job.rate, betas=(0.9, 0.99), weight_decay=1e-4)
         self.state = Progress(network=network, optimizer=optimizer, average=Average(network, job.decay))
         self.saved = self.last = time.monotonic()

@@ -35,7 +35,8 @@ class PriorTask:
 
     def network(self, settings: Mapping[str, Any]) -> nn.Module:
         """A `FilmPrior`."""
-        return FilmPrior(**settings)
+        network: nn.Module = FilmPrior(**settings).to(memory_format=torch.channels_last)
+        return network
 
     def draw(self, footage: Footage, seed: int, step: int, size: int) -> Samples:
         """ "picture" (1, 3, size, size), -1..1."""
@@ -71,7 +72,8 @@ class SegmentationTask:
 
     def network(self, settings: Mapping[str, Any]) -> nn.Module:
         """A `DefectNet`."""
-        return DefectNet(**settings)
+        network: nn.Module = DefectNet(**settings).to(memory_format=torch.channels_last)
+        return network
 
     def draw(self, footage: Footage, seed: int, step: int, size: int) -> Samples:
         """The three middle frames of a window, with evidence, matte, weight and motion."""
@@ -128,7 +130,8 @@ def _clip_frame(footage: Footage, rng: np.random.Generator, size: int) -> Linear
     height, width = frame.shape[:2]
     edge = min(round(size * rng.uniform(0.8, 2.0)), height, width)
     top, left = int(rng.integers(height - edge + 1)), int(rng.integers(width - edge + 1))
-    return TO_LINEAR[_resized(np.ascontiguousarray(frame[top : top + edge, left : left + edge]), size)]
+    piece = _resized(np.ascontiguousarray(frame[top : top + edge, left : left + edge]), size)
+    return np.asarray(TO_LINEAR[piece], np.float32)
 
 
 def _resized(picture: Any, size: int) -> Any:

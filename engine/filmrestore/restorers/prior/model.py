@@ -77,7 +77,7 @@ class Prior:
             The picture (Tweedie's estimate, held in -1..1), and the noise that goes with it.
         """
         alpha = self.alphas[time]
-        told = torch.cat([self._told(frame, time) for frame in x.split(1)])
+        told = torch.cat([self._told(frame, time) for frame in torch.split(x, 1)])
         if self.prediction == "epsilon":
             clean = (x - (1 - alpha).sqrt() * told) / alpha.sqrt()
         elif self.prediction == "v_prediction":

@@ -42,7 +42,7 @@ class FilmPrior(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
-    def __init__(self, widths: Sequence[int] = SIZES["prior-m"]["widths"], blocks: int = 2, middle: int = 2) -> None:
+    def __init__(self, widths: Sequence[int] = SIZES["prior-s"]["widths"], blocks: int = 2, middle: int = 2) -> None:
         super().__init__()
         hidden = 4 * widths[0]
         self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
@@ -121,7 +121,7 @@ def alphas_of() -> Float[Tensor, steps]:
     return alphas
 
 
-def new_prior(size: str = "prior-m") -> FilmPrior:
+def new_prior(size: str = "prior-s") -> FilmPrior:
     """An untrained network of one of the `SIZES`, initialised from torch's current random state."""
     net: FilmPrior = FilmPrior(**SIZES[size])
     return net

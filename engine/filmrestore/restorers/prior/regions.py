@@ -29,17 +29,16 @@ def regions(inside: Bool[Tensor, "h w"], box: Box) -> list[Box]:
     framed[top : top + height, left : left + width] = inside.to("cpu", torch.uint8).numpy()
     cells = framed.reshape(framed.shape[0] // CELL, CELL, -1, CELL).max(axis=(1, 3))
     _, _, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
-    found = [_box(*map(int, stat[:4]), top, left, height, width) for stat in stats[1:]]
+    found = [
+        Box(
+            x0=max(0, CELL * int(x) - left - MARGIN),
+            y0=max(0, CELL * int(y) - top - MARGIN),
+            x1=min(width, CELL * int(x + across) - left + MARGIN),
+            y1=min(height, CELL * int(y + down) - top + MARGIN),
+        )
+        for x, y, across, down, _ in stats[1:]
+    ]
     return _merged(found)
-
-
-def _box(x: int, y: int, across: int, down: int, top: int, left: int, height: int, width: int) -> Box:
-    return Box(
-        x0=max(0, CELL * x - left - MARGIN),
-        y0=max(0, CELL * y - top - MARGIN),
-        x1=min(width, CELL * (x + across) - left + MARGIN),
-        y1=min(height, CELL * (y + down) - top + MARGIN),
-    )
 
 
 def _merged(boxes: list[Box]) -> list[Box]:
