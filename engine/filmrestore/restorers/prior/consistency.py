@@ -51,7 +51,7 @@ def project_masked(
 
     Source: DDNM (Y. Wang et al., 2023), x - A^+ (A x - y); line 8 of RePaint's algorithm 1 (A. Lugmayr et al., 2022).
     """
-    return estimate + keep * (measured - estimate)
+    return torch.lerp(estimate, measured, keep)
 
 
 def project(

@@ -23,7 +23,7 @@ from ..prior.model import Prior
 from ..prior.regions import regions
 from .missing import bridged, lost_frames
 from .problem import TEMPORAL, Problem, problem_for, seen_rows
-from .psf import LONGEST, psf_from_grain, refined_psf
+from .psf import psf_from_grain, refined_psf
 from .sampler import Agree, Solved, agree_masked, in_light, solve
 
 FACTS = Facts(
@@ -154,7 +154,7 @@ class SviRestorer:
             return None
         _, first = self._solved(scan, known, problem_for(settings, numbers, box, psf), context)
         before = decode_net(first.estimate.cpu()) if settings.operator_light else first.estimate.cpu()
-        psf = refined_psf(before, light, min(len(psf) // 2 + 1, LONGEST // 2))
+        psf = refined_psf(before, light, psf, len(psf) // 2 + 1)
         return self._solved(scan, known, problem_for(settings, numbers, box, psf), context)[0]
 
     def _solved(

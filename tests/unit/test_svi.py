@@ -1,0 +1,320 @@
+"""svi: every operator with its adjoint, what is solved, and what is estimated."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from filmrestore.colour import decode_net, encode_net
+from filmrestore.frame import Box
+from filmrestore.restorers.base import Context, Origin
+from filmrestore.restorers.prior.consistency import Operator, masked
+from filmrestore.restorers.prior.model import Prior
+from filmrestore.restorers.svi.missing import bridged, lost_frames
+from filmrestore.restorers.svi.operators import (
+    along_frame,
+    along_time,
+    averages,
+    disc,
+    gaussian,
+    kernel,
+    psf_matrix,
+    telecine,
+    uniform,
+)
+from filmrestore.restorers.svi.problem import problem_for
+from filmrestore.restorers.svi.psf import on_simplex, psf_from_grain, refined_psf
+from filmrestore.restorers.svi.restorer import FACTS, SviRestorer
+from filmrestore.restorers.svi.sampler import solve
+from filmrestore.settings import RestoreSettings
+
+torch.set_num_threads(1)
+CPU = torch.device("cpu")
+T, H, W = 9, 12, 17
+BOX = Box(x0=6, y0=3, x1=6 + W, y1=3 + H)
+KEEP = (torch.rand(T, 1, H, W, generator=torch.Generator().manual_seed(1)) > 0.4).float()
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+
+
+OPERATORS: dict[str, Operator] = {
+    "mask": masked(KEEP.double()),
+    "uniform-7": along_time(psf_matrix(uniform(7), T).double()),
+    "uniform-13": along_time(psf_matrix(uniform(13), T).double()),
+    "gaussian": along_time(psf_matrix(gaussian(1.0), T).double()),
+    "telecine": along_time(telecine(range(101, 101 + T), 3)[0].double()),
+    "blur": along_frame(psf_matrix(gaussian(2.0), H).double(), psf_matrix(gaussian(2.0), W).double()),
+    "focus": kernel(disc(2.3).double(), H, W),
+    "skewed kernel": kernel(noise(5, 5, seed=8), H, W),
+    "reduce": along_frame(averages(BOX.y0, H, 4).double(), averages(BOX.x0, W, 4).double()),
+}
+OPERATORS["blend, then blur, then mask"] = OPERATORS["uniform-7"].then(OPERATORS["blur"]).then(OPERATORS["mask"])
+OPERATORS["blend, then reduce"] = OPERATORS["uniform-7"].then(OPERATORS["reduce"])
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_adjoint_is_one(name: str) -> None:
+    operator = OPERATORS[name]
+    frames = telecine(range(101, 101 + T), 3)[0].shape[1] if name == "telecine" else T
+    for seed in range(3):
+        x = noise(frames, 3, H, W, seed=seed)
+        y = operator.forward(x)
+        other = noise(*y.shape, seed=seed + 50)
+        there, back = float((y * other).sum()), float((x * operator.adjoint(other)).sum())
+        assert there == pytest.approx(back, rel=1e-10, abs=1e-10)
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"mask", "skewed kernel", "blend, then blur, then mask"}))
+def test_what_is_even_in_space_and_time_stays_as_bright(name: str) -> None:
+    operator = OPERATORS[name]
+    frames = telecine(range(101, 101 + T), 3)[0].shape[1] if name == "telecine" else T
+    assert float((operator.forward(torch.full((frames, 3, H, W), 0.7).double()) - 0.7).abs().max()) < 1e-6
+
+
+def test_cells_of_a_smaller_picture_are_those_of_the_whole_frame() -> None:
+    whole, part = averages(0, 24, 4), averages(8, 16, 4)
+    row = torch.arange(24.0)
+    assert (whole @ row)[2:].tolist() == (part @ row[8:]).tolist()
+    assert averages(6, 17, 4).shape == (5, 17)
+    assert (averages(6, 17, 4) @ torch.ones(17)).tolist() == pytest.approx([1.0] * 5)
+
+
+def test_film_frames_blended_to_video_come_back() -> None:
+    film = noise(9, 3, 4, 4)
+    blend, show = telecine(range(7, 18), 2)
+    assert blend.shape == show.shape == (11, 9)
+    video = along_time(blend.double()).forward(film)
+    solved = torch.linalg.lstsq(blend.double(), video.flatten(1)).solution.view(film.shape)
+    assert float((solved - film).abs().max()) < 1e-9
+    assert show.sum(dim=1).tolist() == [1.0] * 11
+
+
+@pytest.mark.parametrize("operator", RestoreSettings.facts()["operator"].choices)
+@pytest.mark.parametrize("then", RestoreSettings.facts()["operator_then"].choices)
+def test_every_setting_makes_a_problem_whose_start_agrees_in_an_even_picture(operator: str, then: str) -> None:
+    problem = problem_for(RestoreSettings(operator=operator, operator_then=then), range(1000, 1000 + T), BOX)
+    even = torch.full((T, 3, H, W), 0.4)
+    start = problem.start(even)
+    assert float((problem.operator.forward(start) - problem.measure(even)).abs().max()) < 1e-5
+    assert problem.show(start).shape == even.shape
+    known = torch.ones(T, 1, H, W)
+    known[2, :, 5, 5] = 0
+    weights = problem.weights(known)
+    assert weights.shape == problem.measure(known).shape
+    assert float(weights[2].min()) == 0.0 and float(weights[3].min()) == 1.0
+
+
+class Knowing(torch.nn.Module):
+    """A perfect prior of one still picture: it answers with v as if the picture were that one."""
+
+    def __init__(self, picture: Tensor, alphas: Tensor) -> None:
+        super().__init__()
+        self.picture, self.alphas = picture, alphas
+
+    def forward(self, sample: Tensor, timestep: Tensor) -> Tensor:
+        return self.picture[..., : sample.shape[-2], : sample.shape[-1]].expand_as(sample)
+
+
+def knowing(picture: Tensor) -> Prior:
+    from filmrestore.restorers.prior.network import alphas_of
+
+    alphas = alphas_of()
+    return Prior(
+        net=Knowing(picture, alphas),
+        alphas=alphas,
+        prediction="sample",
+        multiple=1,
+        window=256,
+        overlap=32,
+        digest="knows",
+        device=CPU,
+    )
+
+
+def grey(height: int, width: int) -> Prior:
+    """A prior that holds everything for mid grey: what it gets right is the data's doing."""
+    return knowing(torch.zeros(1, 3, height, width))
+
+
+def moving(count: int, height: int = 24, width: int = 32) -> Tensor:
+    """A soft picture that moves, net encoding."""
+    coarse = torch.rand(1, 3, 6, 12, generator=torch.Generator().manual_seed(3)) * 0.5 + 0.2
+    large = torch.nn.functional.interpolate(coarse, size=(height, width + count), mode="bicubic", align_corners=True)
+    return torch.stack([large[0, :, :, index : index + width] for index in range(count)])
+
+
+def context_for(window: Tensor, matte: Tensor | None = None, present: tuple[bool, ...] | None = None, **settings: object):
+    count, _, height, width = window.shape
+    return Context(
+        frames=tuple(range(1000, 1000 + count)),
+        present=present or (True,) * count,
+        box=Box(x0=0, y0=0, x1=width, y1=height),
+        full=(height, width),
+        overview=torch.zeros(3, 64, 64),
+        settings=RestoreSettings(method="svi", **settings),
+        matte=matte,
+    )
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    return float(-10 * torch.log10((a - b).square().mean()))
+
+
+@pytest.mark.parametrize("operator", ["uniform-7", "gaussian"])
+def test_a_blend_of_frames_is_undone(operator: str) -> None:
+    truth = moving(17)
+    psf = uniform(7) if operator == "uniform-7" else gaussian(1.0)
+    blended = encode_net(along_time(psf_matrix(psf, 17)).forward(decode_net(truth)))
+    answer = SviRestorer(grey(24, 32), CPU)(blended, context_for(blended, operator=operator, steps=8, inner_steps=20))
+    kept = slice(4, 13)
+    assert psnr(answer.picture, truth[kept]) > psnr(blended[kept], truth[kept]) + 5
+    assert float(answer.matte.min()) == 1.0
+    assert set(answer.origin.unique().tolist()) == {int(Origin.RECOVERED)}
+
+
+def test_blurred_frames_are_sharper_and_each_is_solved_alone() -> None:
+    truth = moving(17) + 0.05 * noise(17, 3, 24, 32).float()
+    psf = gaussian(0.8)
+    blur = along_frame(psf_matrix(psf, 24), psf_matrix(psf, 32))
+    blurred = encode_net(blur.forward(decode_net(truth)))
+    settings = {"operator": "blur", "blur_size": 0.8, "steps": 6, "inner_steps": 20}
+    restorer = SviRestorer(grey(24, 32), CPU)
+    answer = restorer(blurred, context_for(blurred, **settings))
+    kept = slice(4, 13)
+    assert psnr(answer.picture, truth[kept]) > psnr(blurred[kept], truth[kept]) + 5
+    other = blurred.clone()
+    other[5] = 0.3
+    assert torch.equal(restorer(other, context_for(other, **settings)).picture[[0, 2, 8]], answer.picture[[0, 2, 8]])
+    assert set(answer.origin.unique().tolist()) == {int(Origin.INTERPOLATED)}
+
+
+def test_the_mask_alone_changes_only_what_it_hides_and_costs_nothing_where_it_hides_nothing() -> None:
+    window = moving(17)
+    matte = torch.zeros(17, 1, 24, 32)
+    matte[8, :, 10:14, 10:14] = 1
+    damaged = torch.where(matte > 0, 5.0, window)
+    prior = knowing((window[8:9] + 0.1) / 0.6 - 1)
+    answer = SviRestorer(prior, CPU)(damaged, context_for(damaged, matte, steps=5))
+    assert torch.equal(answer.matte, matte[4:13])
+    inside = (matte[4:13] > 0).expand_as(answer.picture)
+    assert torch.equal(answer.picture[~inside], damaged[4:13][~inside])
+    assert float((answer.picture[4] - window[8]).abs().max()) < 1e-4  # a perfect prior gives the picture back
+
+
+def test_a_lost_frame_is_bridged_from_its_neighbours() -> None:
+    window = moving(17, 48, 64)
+    damaged = window.clone()
+    damaged[8] = 0
+    matte = torch.zeros(17, 1, 48, 64)
+    matte[8] = 1
+    answer = SviRestorer(grey(48, 64), CPU)(damaged, context_for(damaged, matte, operator="missing", steps=3))
+    recovered = (answer.origin[4] == int(Origin.RECOVERED)).expand(3, -1, -1)
+    assert float(recovered.float().mean()) > 0.6
+    assert float((answer.picture[4] - window[8])[recovered].abs().max()) < 0.06
+    assert not answer.matte[[3, 5]].any()
+    alone = SviRestorer(grey(48, 64), CPU)(
+        damaged, context_for(damaged, matte, operator="missing", steps=3, temporal_radius=0)
+    )
+    assert not (alone.origin == int(Origin.RECOVERED)).any()
+
+
+def test_a_frame_at_the_end_of_the_shot_has_nothing_to_be_bridged_from() -> None:
+    window = moving(5)
+    assert bridged(window, 4, [4], (True,) * 5) is None
+    assert bridged(window, 2, [2], (False, False, True, True, True)) is None
+    assert lost_frames(torch.tensor([0.0, 1.0, 0.4])[:, None, None, None].expand(3, 1, 4, 4)) == [1]
+
+
+def test_frames_beyond_a_cut_are_no_data() -> None:
+    window = moving(17)
+    other = window.clone()
+    other[12:] = 0.9
+    present = (True,) * 12 + (False,) * 5
+    restorer = SviRestorer(grey(24, 32), CPU)
+    answers = [
+        restorer(w, context_for(w, present=present, operator="uniform-7", steps=3)).picture[:8] for w in (window, other)
+    ]
+    assert torch.equal(*answers)
+
+
+def test_a_preview_leaves_the_prior_out() -> None:
+    window = moving(17)
+
+    class Refuses(torch.nn.Module):
+        def forward(self, *_: Tensor) -> Tensor:
+            raise AssertionError("the prior was asked")
+
+    prior = grey(24, 32)
+    restorer = SviRestorer(prior.__class__(**{**prior.__dict__, "net": Refuses()}), CPU)
+    matte = torch.zeros(17, 1, 24, 32)
+    matte[:, :, 3:6, 3:6] = 1
+    for operator in ("uniform-7", "mask", "telecine"):
+        answer = restorer(window, context_for(window, matte, operator=operator, quality="preview"))
+        assert bool(torch.isfinite(answer.picture).all())
+
+
+def test_noise_that_all_frames_share_keeps_still_frames_alike() -> None:
+    from filmrestore.restorers.prior.draws import shared_draws
+    from filmrestore.restorers.prior.encoding import Range
+
+    drawn = solve(
+        grey(24, 32),
+        lambda estimate: estimate,
+        Range(torch.zeros(4, 3, 24, 32)),
+        shared_draws(3, 4, Box(x0=0, y0=0, x1=32, y1=24), CPU),
+        steps=4,
+        eta=0.8,
+    )
+    assert torch.equal(drawn.picture[0], drawn.picture[3])
+
+
+@pytest.mark.parametrize("psf", [uniform(1), uniform(5), uniform(7), gaussian(1.0)], ids=["1", "5", "7", "gaussian"])
+def test_the_psf_is_found_in_the_grain(psf: tuple[float, ...]) -> None:
+    grain = 0.03 * noise(40, 3, 48, 48).float() + moving(40, 48, 48)[:1]
+    blended = along_time(psf_matrix(psf, 40)).forward(grain)[12:29]
+    assert psf_from_grain(blended) == pytest.approx(psf)
+
+
+def test_too_few_frames_or_no_grain_tell_of_no_blend() -> None:
+    assert psf_from_grain(moving(3)) == (1.0,)
+    assert psf_from_grain(torch.full((17, 3, 8, 8), 0.4)) == (1.0,)
+
+
+def test_the_psf_is_refined_from_the_restored_frames() -> None:
+    truth = moving(17) + 0.1 * noise(17, 3, 24, 32).float()
+    psf = (0.1, 0.2, 0.4, 0.2, 0.1)
+    found = refined_psf(truth, along_time(psf_matrix(psf, 17)).forward(truth), uniform(5), 3)
+    assert found == pytest.approx((0.0, *psf, 0.0), abs=5e-3)
+    assert min(found) >= 0 and sum(found) == pytest.approx(1.0)
+    even = torch.full((17, 3, 24, 32), 0.4)
+    assert refined_psf(even, even, psf, 3) == pytest.approx((0.0, *psf, 0.0))  # which tells nothing
+
+
+def test_the_nearest_weights_of_sum_one() -> None:
+    assert on_simplex(torch.tensor([0.2, 0.8])).tolist() == pytest.approx([0.2, 0.8])
+    assert on_simplex(torch.tensor([2.0, 0.0, -1.0])).tolist() == pytest.approx([1.0, 0.0, 0.0])
+
+
+def test_a_blend_is_undone_without_being_told_which() -> None:
+    truth = moving(17) + 0.03 * noise(17, 3, 24, 32).float()
+    blended = encode_net(along_time(psf_matrix(uniform(5), 17)).forward(decode_net(truth)))
+    answer = SviRestorer(grey(24, 32), CPU)(blended, context_for(blended, operator="blind", steps=6, inner_steps=10))
+    kept = slice(4, 13)
+    assert psnr(answer.picture, truth[kept]) > psnr(blended[kept], truth[kept])
+    assert bool(answer.matte.all())
+
+
+def test_frames_that_were_not_blended_are_left_as_they_are() -> None:
+    window = moving(17) + 0.03 * noise(17, 3, 24, 32).float()
+    answer = SviRestorer(grey(24, 32), CPU)(window, context_for(window, operator="blind"))
+    assert not answer.matte.any()
+    assert torch.equal(answer.picture, window[4:13])
+
+
+def test_its_window_is_the_longest_that_a_radius_can_ask_for() -> None:
+    assert FACTS.window // 2 == RestoreSettings.facts()["temporal_radius"].high
