@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -15,7 +16,19 @@ from filmrestore.frame import Box
 from filmrestore.restorers.base import REGISTRY, Context, Origin, Restored, Restorer
 from filmrestore.settings import RestoreSettings
 
+if TYPE_CHECKING:
+    from filmrestore.restorers.prior.model import Prior
+
 torch.set_num_threads(1)
+
+
+def heard(net: torch.nn.Module) -> Any:
+    """With small values where it starts as zero, which would hide that a part works at all."""
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.05)
+    return net
 
 
 def small_frdm(folder: Path) -> Restorer:
@@ -26,16 +39,48 @@ def small_frdm(folder: Path) -> Restorer:
     torch.manual_seed(3)
     net = new_net("frdm-test")
     with torch.no_grad():
-        for parameter in net.parameters():
-            if not parameter.any():  # what starts as zero would hide that a part works at all
-                parameter.normal_(0, 0.05)
-        net.guidance.head.bias[:4] = -0.5
+        heard(net).guidance.head.bias[:4] = -0.5
     save_weights(net, folder / "frdm.safetensors", {})
     return FrdmRestorer(load_weights(folder / "frdm.safetensors"), torch.device("cpu"))
 
 
-SMALL: dict[str, Callable[[Path], Restorer]] = {"frdm": small_frdm}
+def small_prior() -> Prior:
+    from filmrestore.restorers.prior.model import Prior
+    from filmrestore.restorers.prior.network import new_prior
+
+    torch.manual_seed(3)
+    return Prior.of_film(heard(new_prior("prior-test")), "untrained", torch.device("cpu"))
+
+
+def small_two_stage(folder: Path) -> Restorer:
+    from filmrestore.restorers.stored import load_network, save_network
+    from filmrestore.restorers.two_stage.restorer import TwoStageRestorer
+    from filmrestore.restorers.two_stage.segmentation import DefectNet
+
+    torch.manual_seed(3)
+    net = heard(DefectNet(widths=[4, 8, 8])).eval()
+    with torch.no_grad():
+        net.head.weight.mul_(100.0)
+        soft = torch.nn.functional.interpolate(torch.rand(1, 3, 6, 6), size=(48, 48), mode="bilinear")
+        net.head.bias.sub_(net(soft, torch.cat([soft, soft, torch.ones(1, 4, 48, 48)], dim=1)).median())
+    save_network(net, folder / "two_stage.safetensors", {})
+    stored = load_network(DefectNet, folder / "two_stage.safetensors", "")
+    return TwoStageRestorer(stored, small_prior(), torch.device("cpu"))
+
+
+def small_svi(folder: Path) -> Restorer:
+    from filmrestore.restorers.svi.restorer import SviRestorer
+
+    return SviRestorer(small_prior(), torch.device("cpu"))
+
+
+SMALL: dict[str, Callable[[Path], Restorer]] = {"frdm": small_frdm, "svi": small_svi, "two_stage": small_two_stage}
 """One quick restorer for every name of the registry."""
+QUICK: dict[str, dict[str, object]] = {
+    "svi": {"operator": "uniform-7", "steps": 2, "inner_steps": 2},
+    "two_stage": {"steps": 3, "jump_length": 1},
+}
+"""Settings that make a method quick, and that make it do something."""
 
 
 @pytest.fixture(scope="module", params=sorted(REGISTRY))
@@ -44,7 +89,7 @@ def restorer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return SMALL[request.param](tmp_path_factory.mktemp(request.param))
 
 
-def context_for(window: Tensor, **settings: object) -> Context:
+def context_for(restorer: Restorer, window: Tensor, **settings: object) -> Context:
     count, _, height, width = window.shape
     return Context(
         frames=tuple(range(1001, 1001 + count)),
@@ -52,7 +97,7 @@ def context_for(window: Tensor, **settings: object) -> Context:
         box=Box(x0=10, y0=20, x1=10 + width, y1=20 + height),
         full=(height + 64, width + 64),
         overview=torch.full((3, 64, 64), 0.4),
-        settings=RestoreSettings(**settings),
+        settings=RestoreSettings(**{**QUICK.get(restorer.facts.name, {}), **settings}),
     )
 
 
@@ -60,7 +105,7 @@ def window_for(restorer: Restorer, height: int, width: int, seed: int = 0) -> Te
     """A soft picture that moves, with grain and some specks."""
     random = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, height // 8 + 2, width // 8 + 4, generator=random)
-    large = torch.nn.functional.interpolate(coarse, size=(height, width + 8), mode="bilinear")
+    large = torch.nn.functional.interpolate(coarse, size=(height, width + max(8, restorer.facts.window)), mode="bilinear")
     frames = [large[0, :, :, index : index + width] for index in range(restorer.facts.window)]
     window = torch.stack(frames) * 0.8 + 0.02 * torch.randn(len(frames), 3, height, width, generator=random)
     window[:, :, height // 3 : height // 3 + 3, width // 2 : width // 2 + 3] = 0.02
@@ -76,7 +121,7 @@ def assert_same(a: Restored, b: Restored) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (37, 61), (64, 40), (33, 2)])
 def test_works_at_any_size(restorer, size):
     window = window_for(restorer, *size)
-    answer = restorer(window, context_for(window))
+    answer = restorer(window, context_for(restorer, window))
     keep = restorer.facts.keep
     assert answer.picture.shape == (keep, 3, *size) and answer.picture.dtype == torch.float32
     assert answer.matte.shape == (keep, 1, *size) and answer.matte.dtype == torch.float32
@@ -88,33 +133,33 @@ def test_works_at_any_size(restorer, size):
 
 def test_every_pixel_in_the_matte_has_an_origin(restorer):
     window = window_for(restorer, 64, 64)
-    answer = restorer(window, context_for(window))
+    answer = restorer(window, context_for(restorer, window))
     assert bool((answer.matte > 0.3).any())
     assert int(answer.origin[answer.matte > 0].min()) >= int(Origin.RECOVERED)
 
 
 def test_does_not_clip_light_above_one(restorer):
     window = torch.full((restorer.facts.window, 3, 64, 64), 3.0)
-    answer = restorer(window, context_for(window))
+    answer = restorer(window, context_for(restorer, window))
     assert float(answer.picture.min()) > 1.9
 
 
 def test_does_not_clip_below_zero(restorer):
     window = torch.full((restorer.facts.window, 3, 64, 64), -3.0)
-    answer = restorer(window, context_for(window))
+    answer = restorer(window, context_for(restorer, window))
     assert float(answer.picture.max()) < -1.9
 
 
 @pytest.mark.parametrize("quality", ["final", "preview"])
 def test_same_seed_gives_the_same_bits(restorer, quality):
     window = window_for(restorer, 48, 72)
-    context = context_for(window, quality=quality)
+    context = context_for(restorer, window, quality=quality)
     assert_same(restorer(window.clone(), context), restorer(window.clone(), context))
 
 
 def test_threads_side_by_side_give_the_same_bits(restorer):
     windows = [window_for(restorer, 40, 56, seed) for seed in range(4)]
-    context = context_for(windows[0])
+    context = context_for(restorer, windows[0])
     alone = [restorer(window, context) for window in windows]
     with ThreadPoolExecutor(3, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         together = list(pool.map(lambda window: restorer(window, context), windows))
@@ -126,20 +171,20 @@ def test_leaves_its_input_alone(restorer):
     window = window_for(restorer, 40, 40)
     window[1, 0, 3, 3] = torch.nan
     before = window.clone()
-    restorer(window, context_for(window))
+    restorer(window, context_for(restorer, window))
     assert torch.equal(window.nan_to_num(7.0), before.nan_to_num(7.0))
 
 
 def test_settings_that_networks_do_not_read_change_nothing(restorer):
     window = window_for(restorer, 48, 48)
-    plain = context_for(window)
+    plain = context_for(restorer, window)
     other = {
         name: facts.high
         for name, facts in RestoreSettings.facts().items()
         if not facts.network and facts.high is not None and isinstance(getattr(plain.settings, name), float)
     }
     assert "strength" in other or "grow" in other
-    assert_same(restorer(window, plain), restorer(window, context_for(window, **other)))
+    assert_same(restorer(window, plain), restorer(window, context_for(restorer, window, **other)))
 
 
 def test_one_frame_only_works(restorer):
@@ -147,7 +192,7 @@ def test_one_frame_only_works(restorer):
     middle = restorer.facts.window // 2
     window = window[middle : middle + 1].repeat(restorer.facts.window, 1, 1, 1)
     present = tuple(index == middle for index in range(restorer.facts.window))
-    answer = restorer(window, replace(context_for(window), present=present))
+    answer = restorer(window, replace(context_for(restorer, window), present=present))
     assert bool(torch.isfinite(answer.picture).all())
     kept = restorer.facts.keep // 2
     assert not bool((answer.origin[kept] == int(Origin.RECOVERED)).any())  # there is nothing to recover from
@@ -158,7 +203,7 @@ def test_nan_and_infinity_do_not_spread(restorer, bad):
     window = window_for(restorer, 64, 64)
     window[:, :, 10, 10] = bad
     window[1, 1, 30:34, 30:34] = bad
-    answer = restorer(window, context_for(window))
+    answer = restorer(window, context_for(restorer, window))
     assert bool(torch.isfinite(answer.picture).all())
     assert bool(torch.isfinite(answer.matte).all())
 
@@ -166,13 +211,13 @@ def test_nan_and_infinity_do_not_spread(restorer, bad):
 def test_what_cannot_be_read_is_not_repaired(restorer):
     window = window_for(restorer, 64, 64)
     window[:, 1, 10, 10] = torch.nan
-    answer = restorer(window, context_for(window))
+    answer = restorer(window, context_for(restorer, window))
     assert not answer.matte[:, :, 10, 10].any()
 
 
 def test_even_a_patch_of_nothing_but_nan_is_answered(restorer):
     window = torch.full((restorer.facts.window, 3, 33, 33), torch.nan)
-    answer = restorer(window, context_for(window))
+    answer = restorer(window, context_for(restorer, window))
     assert bool(torch.isfinite(answer.picture).all()) and not answer.matte.any()
 
 
@@ -180,7 +225,7 @@ def test_known_defects_are_in_the_matte(restorer):
     window = window_for(restorer, 64, 64)
     known = torch.zeros(restorer.facts.window, 1, 64, 64)
     known[:, :, 20:28, 20:28] = 1
-    answer = restorer(window, replace(context_for(window), matte=known))
+    answer = restorer(window, replace(context_for(restorer, window), matte=known))
     assert float(answer.matte[:, :, 20:28, 20:28].min()) == 1
 
 
@@ -190,10 +235,11 @@ def test_frames_beyond_the_temporal_radius_are_not_seen(restorer):
     other[0] = 1 - other[0]
     other[-1] = 1 - other[-1]
     middle = restorer.facts.keep // 2
-    for radius in range(restorer.facts.window // 2):
-        context = context_for(window, temporal_radius=radius)
+    furthest = restorer.facts.window // 2
+    for radius in sorted({0, 1, furthest - 1} & set(range(furthest))):
+        context = context_for(restorer, window, temporal_radius=radius)
         assert torch.equal(restorer(window, context).picture[middle], restorer(other, context).picture[middle])
-    context = context_for(window)
+    context = context_for(restorer, window, temporal_radius=furthest)
     assert not torch.equal(restorer(window, context).picture[middle], restorer(other, context).picture[middle])
 
 

@@ -40,8 +40,6 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-
-
 OPERATORS: dict[str, Operator] = {
     "mask": masked(KEEP.double()),
     "uniform-7": along_time(psf_matrix(uniform(7), T).double()),
@@ -148,7 +146,9 @@ def moving(count: int, height: int = 24, width: int = 32) -> Tensor:
     return torch.stack([large[0, :, :, index : index + width] for index in range(count)])
 
 
-def context_for(window: Tensor, matte: Tensor | None = None, present: tuple[bool, ...] | None = None, **settings: object):
+def context_for(
+    window: Tensor, matte: Tensor | None = None, present: tuple[bool, ...] | None = None, **settings: object
+):
     count, _, height, width = window.shape
     return Context(
         frames=tuple(range(1000, 1000 + count)),

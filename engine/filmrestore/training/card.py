@@ -44,7 +44,7 @@ def model_card(card: Mapping[str, Any]) -> str:
         "",
         "## Trained on",
         "",
-        *_table(("what", "source", "licence"), DATA),
+        *table(("what", "source", "licence"), DATA),
         "",
         "Damage, grain, motion and lookalikes are drawn by `filmrestore.damage` and `filmrestore.training`; no real",
         "damaged film was trained on. Held out: chair, cups, uuid540 and every twelfth still.",
@@ -55,11 +55,11 @@ def model_card(card: Mapping[str, Any]) -> str:
         "estimate, final is after the sampler, classical a motion-compensated median with spike detection on the same",
         "evidence.",
         "",
-        *_table(("", *methods), [(name, *(_number(figures[m][key]) for m in methods)) for key, name in ROWS]),
+        *table(("", *methods), [(name, *(_number(figures[m][key]) for m in methods)) for key, name in ROWS]),
         "",
         "Objects found by kind of damage:",
         "",
-        *_table(("", *methods), _kinds(figures)),
+        *table(("", *methods), _kinds(figures)),
         "",
     ]
     return "\n".join(lines)
@@ -74,5 +74,6 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
 
 
-def _table(head: tuple[str, ...], rows: Any) -> list[str]:
+def table(head: tuple[str, ...], rows: Any) -> list[str]:
+    """Rows of Markdown."""
     return ["| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *rows)]
