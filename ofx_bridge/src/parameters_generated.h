@@ -8,17 +8,21 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "adf80801143a6fad";
+constexpr char settings_digest[] = "08420583f8e7a7e7";
 constexpr Method methods[] = {
     {"frdm", 5, 3},
+    {"svi", 17, 9},
+    {"two_stage", 3, 1},
 };
 
-constexpr const char *restore_method_choices[] = {"frdm"};
+constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "svi"};
 constexpr const char *restore_quality_choices[] = {"final", "preview"};
 constexpr const char *restore_output_choices[] = {"result", "matte", "difference", "overlay", "removed"};
+constexpr const char *restore_operator_choices[] = {"mask", "missing", "uniform-7", "uniform-13", "gaussian", "telecine", "blind", "blur", "focus", "reduce"};
+constexpr const char *restore_operator_then_choices[] = {"none", "blur", "focus", "reduce"};
 constexpr Parameter restore[] = {
     {"method", "Method", "The restorer that does the work.", "Restore", "",
-     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 1},
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 3},
     {"quality", "Quality", "Preview leaves out the sampler: faster, softer fills.", "Restore", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_quality_choices, 2},
     {"strength", "Strength", "How much of each repair is laid over the scan.", "Restore", "",
@@ -39,8 +43,8 @@ constexpr Parameter restore[] = {
      Kind::number, 1.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"grain", "Grain", "Grain given to generated pixels, against their surroundings.", "Grain", "",
      Kind::number, 1.0, 0.0, 2.0, 0.0, 2.0, "", nullptr, 0},
-    {"temporal_radius", "Temporal radius", "Neighbour frames looked at on each side; 0 works on single frames.", "Time", "frames",
-     Kind::integer, 2.0, 0.0, 2.0, 0.0, 2.0, "", nullptr, 0},
+    {"temporal_radius", "Temporal radius", "Most neighbour frames looked at on each side (frdm: 2, two_stage: 1, svi: 8); 0 works on single frames.", "Time", "frames",
+     Kind::integer, 8.0, 0.0, 8.0, 0.0, 8.0, "", nullptr, 0},
     {"handles", "Handles", "Frames read beyond the span, where there are any, so that its ends have full windows.", "Time", "frames",
      Kind::integer, 3.0, 0.0, 100.0, 0.0, 10.0, "", nullptr, 0},
     {"seed", "Seed", "Another seed gives other generated texture.", "Output", "",
@@ -51,6 +55,32 @@ constexpr Parameter restore[] = {
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_invert", "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", "",
      Kind::toggle, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
+    {"prior", "Prior", "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi).", "Prior", "",
+     Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
+    {"steps", "Steps", "Levels of noise that the prior walks down.", "Prior", "",
+     Kind::integer, 20.0, 2.0, 1000.0, 5.0, 100.0, "", nullptr, 0},
+    {"resampling", "Resampling", "Times that two_stage walks each stretch, so that a fill suits its surroundings; RePaint takes 10.", "Prior", "",
+     Kind::integer, 2.0, 1.0, 50.0, 1.0, 10.0, "", nullptr, 0},
+    {"jump_length", "Jump length", "Levels of such a stretch; RePaint takes 10.", "Prior", "",
+     Kind::integer, 5.0, 1.0, 100.0, 1.0, 20.0, "", nullptr, 0},
+    {"fresh_noise", "Fresh noise", "Share of new noise in svi's steps: .15 for blends of frames, .8 where frames are blurred or reduced too.", "Prior", "",
+     Kind::number, 0.15, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+    {"operator", "Operator", "What svi undoes: what the defect map hides, lost frames, blends of frames (7, 13, a Gaussian, 24 to 30 frames a second, or of a kind to be found), blur, focus, or a smaller size.", "Operator", "",
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_operator_choices, 10},
+    {"operator_then", "Then", "What came on top of a blend of frames.", "Operator", "",
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_operator_then_choices, 4},
+    {"operator_light", "On light", "The operator acted on light, as a lens or a shutter does; off, on codes, as a video mixer does.", "Operator", "",
+     Kind::toggle, 1.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
+    {"blur_frames", "Blur in time", "Standard deviation of the Gaussian blend.", "Operator", "frames",
+     Kind::number, 1.0, 0.1, 4.0, 0.1, 4.0, "", nullptr, 0},
+    {"blur_size", "Blur size", "Standard deviation of a blur, radius of a lens out of focus.", "Operator", "px",
+     Kind::number, 2.0, 0.1, 32.0, 0.5, 8.0, "", nullptr, 0},
+    {"reduce_factor", "Reduced by", "How many times smaller the picture was before.", "Operator", "",
+     Kind::integer, 4.0, 2.0, 8.0, 2.0, 8.0, "", nullptr, 0},
+    {"telecine_phase", "Telecine phase", "Frame number, modulo 5, that begins a group of five.", "Operator", "",
+     Kind::integer, 0.0, 0.0, 4.0, 0.0, 4.0, "", nullptr, 0},
+    {"inner_steps", "Inner steps", "Conjugate gradients in each step of svi.", "Operator", "",
+     Kind::integer, 5.0, 1.0, 200.0, 1.0, 20.0, "", nullptr, 0},
 };
 
 constexpr const char *degrade_polarity_choices[] = {"dark", "light", "mixed"};
