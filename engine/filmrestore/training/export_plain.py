@@ -98,7 +98,8 @@ def calibrated(network: DefectNet, samples: Iterable[Sample]) -> dict[str, float
         return loss
 
     optimizer.step(cost)  # type: ignore[no-untyped-call]
-    return {"temperature": round(1 / max(float(scale), 0.05), 4), "shift": round(float(shift), 4)}
+    found, moved = float(scale.detach()), float(shift.detach())
+    return {"temperature": round(1 / max(found, 0.05), 4), "shift": round(moved, 4)}
 
 
 def restorer_answer(restorer: Restorer, settings: RestoreSettings) -> Answer:
