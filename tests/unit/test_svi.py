@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from film import picture, read_codes, write_image
+from filmrestore.cli import run
 from filmrestore.colour import decode_net, encode_net
 from filmrestore.frame import Box
 from filmrestore.restorers.base import Context, Origin
@@ -318,3 +323,25 @@ def test_frames_that_were_not_blended_are_left_as_they_are() -> None:
 
 def test_its_window_is_the_longest_that_a_radius_can_ask_for() -> None:
     assert FACTS.window // 2 == RestoreSettings.facts()["temporal_radius"].high
+
+
+def test_the_command_undoes_a_blend_with_a_prior_of_ones_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from filmrestore.restorers.prior.network import new_prior
+
+    new_prior("prior-test").save_pretrained(tmp_path / "prior")
+    clean = [picture(number, 40, 64).astype(np.float64) for number in range(1, 15)]
+    (tmp_path / "scan").mkdir()
+    for index in range(8):
+        blended = np.mean(clean[index : index + 7], axis=0)
+        write_image(tmp_path / "scan" / f"a.{index + 1101}.exr", blended.astype(np.float32))
+    line = f"restore {tmp_path}/scan/a.####.exr -o {tmp_path}/out/a.####.exr --method svi --operator uniform-7"
+    line += f" --prior {tmp_path}/prior --steps 4 --inner-steps 20 --no-operator-light --grain 0 --progress none"
+    assert run(line.split()) == 0, capsys.readouterr().err
+    results = [read_codes(tmp_path / "out" / f"a.{number}.exr") for number in range(1101, 1109)]
+    scans = [read_codes(tmp_path / "scan" / f"a.{number}.exr") for number in range(1101, 1109)]
+    changed = [float((result != scan).mean()) for result, scan in zip(results, scans, strict=True)]
+    assert min(changed) > 0.9
+    assert run([*line.split(), "--prior", str(tmp_path / "none")]) == 1
+    assert "give a folder that diffusers wrote" in capsys.readouterr().err

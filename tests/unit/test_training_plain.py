@@ -92,7 +92,16 @@ def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(model: str, data: Pat
 @pytest.mark.parametrize("model", sorted(TASKS))
 def test_the_loss_falls(model: str, data: Path, tmp_path: Path) -> None:
     widths = {"prior": {"widths": [16, 16], "blocks": 1, "middle": 0}, "two_stage": {"widths": [8, 16]}}[model]
-    job = _job(model, data, tmp_path, samples=100 if model == "two_stage" else 200, rate=5e-3, network=widths, validation=8, decay=0.9)
+    job = _job(
+        model,
+        data,
+        tmp_path,
+        samples=100 if model == "two_stage" else 200,
+        rate=5e-3,
+        network=widths,
+        validation=8,
+        decay=0.9,
+    )
     job = replace(job, checkpoint_s=1e9, budget_s=None)
     train_plain(task_of(model), replace(job, samples=8))
     train_plain(task_of(model), job)
