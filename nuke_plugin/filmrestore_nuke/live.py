@@ -68,7 +68,9 @@ def toggle(group: Any) -> None:
         for number, plate in enumerate(panel.inputs):
             node.setInput(number, group.node(plate))
         for entry in panel.entries():
-            if entry.is_setting:
+            if entry.kind == "text" and entry.is_setting:
+                node[entry.name].setValue(group[entry.name].value())  # expressions are numbers: texts go over once
+            elif entry.is_setting:
                 node[entry.name].setExpression(f"parent.{entry.name}")
         colour = of_script()
         node["colourspace"].setValue(colour.working_space)

@@ -70,6 +70,8 @@ def test_parameters_are_those_of_the_settings(host: Host, node: str, context: st
             assert values == {"OfxParamPropAnimates": 0}
         elif isinstance(default, bool):
             assert (kind, values) == ("OfxParamTypeBoolean", {"OfxParamPropDefault": int(default)})
+        elif isinstance(default, str):
+            assert (kind, values.pop("OfxParamPropDefault")) == ("OfxParamTypeString", default)
         else:
             assert kind == ("OfxParamTypeInteger" if isinstance(default, int) else "OfxParamTypeDouble")
             assert values == {
