@@ -105,7 +105,8 @@ def window_for(restorer: Restorer, height: int, width: int, seed: int = 0) -> Te
     """A soft picture that moves, with grain and some specks."""
     random = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, height // 8 + 2, width // 8 + 4, generator=random)
-    large = torch.nn.functional.interpolate(coarse, size=(height, width + max(8, restorer.facts.window)), mode="bilinear")
+    wide = width + max(8, restorer.facts.window)
+    large = torch.nn.functional.interpolate(coarse, size=(height, wide), mode="bilinear")
     frames = [large[0, :, :, index : index + width] for index in range(restorer.facts.window)]
     window = torch.stack(frames) * 0.8 + 0.02 * torch.randn(len(frames), 3, height, width, generator=random)
     window[:, :, height // 3 : height // 3 + 3, width // 2 : width // 2 + 3] = 0.02

@@ -173,7 +173,8 @@ def facts_of(name: str) -> Facts:
     package = import_module(REGISTRY[name].split(":")[0])
     if not hasattr(package, "__path__"):  # a method of one file, which needs no weights
         return load_restorer(name).facts
-    facts: Facts = import_module(f"{package.__name__}.restorer").FACTS
+    holder = package if hasattr(package, "FACTS") else import_module(f"{package.__name__}.restorer")
+    facts: Facts = holder.FACTS
     return facts
 
 

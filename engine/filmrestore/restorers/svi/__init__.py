@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..base import Facts
+
 if TYPE_CHECKING:
     import torch
 
     from .restorer import SviRestorer
+
+FACTS = Facts(
+    name="svi",
+    window=17,
+    keep=9,
+    patch=256,
+    overlap=32,
+    needs=frozenset({"operator"}),
+    weights="prior.safetensors",
+    licence="Apache-2.0",
+    source="Solving Video Inverse Problems Using Image Diffusion Models (docs/models/svi.md)",
+)
 
 
 def load(device: torch.device, *, prior: str = "") -> SviRestorer:

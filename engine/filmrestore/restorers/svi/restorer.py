@@ -13,7 +13,7 @@ from torch import Tensor
 from ...colour import decode_net
 from ...frame import Box
 from ...settings import RestoreSettings
-from ..base import Context, Facts, Origin, Restored
+from ..base import Context, Origin, Restored
 from ..frdm.fill import fill
 from ..frdm.view import contained
 from ..prior.consistency import masked, project
@@ -21,22 +21,12 @@ from ..prior.draws import shared_draws
 from ..prior.encoding import Range
 from ..prior.model import Prior
 from ..prior.regions import regions
+from . import FACTS
 from .missing import bridged, lost_frames
 from .problem import TEMPORAL, Problem, problem_for, seen_rows
 from .psf import psf_from_grain, refined_psf
 from .sampler import Agree, Solved, agree_masked, in_light, solve
 
-FACTS = Facts(
-    name="svi",
-    window=17,
-    keep=9,
-    patch=256,
-    overlap=32,
-    needs=frozenset({"operator"}),
-    weights="prior.safetensors",
-    licence="Apache-2.0",
-    source="Solving Video Inverse Problems Using Image Diffusion Models (docs/models/svi.md)",
-)
 MASKS = ("mask", "missing")
 """Operators that only hide pixels."""
 

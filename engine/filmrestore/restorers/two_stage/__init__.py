@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..base import Facts
+
 if TYPE_CHECKING:
     import torch
 
     from .restorer import TwoStageRestorer
+
+FACTS = Facts(
+    name="two_stage",
+    window=3,
+    keep=1,
+    patch=256,
+    overlap=32,
+    needs=frozenset(),
+    weights="two_stage.safetensors",
+    licence="Apache-2.0",
+    source="From Dust to Detail: segmentation, then RePaint (docs/models/two_stage.md)",
+)
 
 
 def load(device: torch.device, *, prior: str = "") -> TwoStageRestorer:
@@ -18,7 +32,7 @@ def load(device: torch.device, *, prior: str = "") -> TwoStageRestorer:
     """
     from ..prior import load_prior
     from ..stored import FOLDER, load_network
-    from .restorer import FACTS, REMEDY, TwoStageRestorer
+    from .restorer import REMEDY, TwoStageRestorer
     from .segmentation import DefectNet
 
     stored = load_network(DefectNet, FOLDER / FACTS.weights, REMEDY)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from ...errors import WeightsError
 from ...frame import Box
 from ...motion import CHANNELS, evidence
-from ..base import Context, Facts, Origin, Restored
+from ..base import Context, Origin, Restored
 from ..frdm.fill import fill
 from ..frdm.view import contained
 from ..prior.draws import draws
@@ -21,19 +21,9 @@ from ..prior.model import Prior
 from ..prior.regions import regions
 from ..prior.repaint import Walk, repaint
 from ..stored import Stored
+from . import FACTS
 from .segmentation import DefectNet
 
-FACTS = Facts(
-    name="two_stage",
-    window=3,
-    keep=1,
-    patch=256,
-    overlap=32,
-    needs=frozenset(),
-    weights="two_stage.safetensors",
-    licence="Apache-2.0",
-    source="From Dust to Detail: segmentation, then RePaint (docs/models/two_stage.md)",
-)
 REMEDY = (
     "train them with `filmrestore train --model two_stage` and `python -m filmrestore.training.export_plain` "
     "(docs/models/two_stage.md)"
