@@ -27,6 +27,7 @@ from filmrestore.nodes import live_restore
 from filmrestore.server import requests, serve
 from filmrestore.server.session import Limits
 from filmrestore.server.slots import SHARED_MEMORY
+from filmrestore.settings import RestoreSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "wire"
 SMALL = {"height": 40, "width": 46}
@@ -295,7 +296,7 @@ def test_cancel_is_answered_at_once_and_the_next_frame_is_right(runtime: Path) -
 def test_no_patch_begins_after_a_cancel(runtime: Path) -> None:
     large = {1003: image(1003, height=120, width=120)}
     with running(runtime, "server_house:load_gated") as server, client() as engine:
-        restorer = server.house.engine.restorer("frdm")
+        restorer = server.house.engine.restorer(RestoreSettings())
         with pytest.raises(Cancelled):
             engine.restore_frame("gated", 1003, large, cancelled=GatedRestorer.reached.is_set)
         threading.Event().wait(0.5)  # the worker hears of it while the first patch is at work
@@ -316,7 +317,7 @@ def test_no_repair_begins_after_a_cancel_and_the_patches_are_kept(
 
     monkeypatch.setattr(live_restore, "repair", counted)
     with running(runtime, "server_house:load_gated") as server, client() as engine:
-        restorer = server.house.engine.restorer("frdm")
+        restorer = server.house.engine.restorer(RestoreSettings())
         with pytest.raises(Cancelled):
             engine.restore_frame("gated", 1003, FILM, cancelled=GatedRestorer.reached.is_set)
         GatedRestorer.gate.set()
