@@ -96,7 +96,7 @@ def test_the_loss_falls(model: str, data: Path, tmp_path: Path) -> None:
         model,
         data,
         tmp_path,
-        samples=100 if model == "two_stage" else 200,
+        samples=120 if model == "two_stage" else 200,
         rate=5e-3,
         network=widths,
         validation=8,
