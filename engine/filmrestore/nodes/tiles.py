@@ -164,7 +164,7 @@ class TileMaker:
                 job.cancel()
 
     def _overview(self, unit: Unit, frames: Mapping[int, Frame]) -> F32:
-        there = [frames[n] for n, present in zip(unit.numbers, unit.present, strict=True) if present]
+        there = [frames[n] for n, present in zip(unit.sources, unit.present, strict=True) if present]
         rows, columns = overview_samples(*there[0].codes.shape[:2])
         channels = list(there[0].format.picture)
         return overview([self._colour.to_net(f.codes[rows[:, None], columns][:, :, channels]) for f in there])
