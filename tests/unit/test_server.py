@@ -289,6 +289,18 @@ def test_cancel_is_answered_at_once_and_the_next_frame_is_right(runtime: Path) -
         until(lambda: server.status()["frame_bytes"] == 0)
 
 
+def test_no_patch_begins_after_a_cancel(runtime: Path) -> None:
+    large = {1003: image(1003, height=120, width=120)}
+    with running(runtime, "server_house:load_gated") as server, client() as engine:
+        restorer = server.house.engine.restorer("frdm")
+        with pytest.raises(Cancelled):
+            engine.restore_frame("gated", 1003, large, cancelled=GatedRestorer.reached.is_set)
+        threading.Event().wait(0.5)  # the worker hears of it while the first patch is at work
+        GatedRestorer.gate.set()
+        until(lambda: server.status()["running"] == 0)
+        assert restorer.calls == 1
+
+
 def test_a_caller_that_has_had_enough_is_let_go(runtime: Path) -> None:
     with running(runtime, "server_house:load_gated"), client() as engine:
         with pytest.raises(Cancelled):
