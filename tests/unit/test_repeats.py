@@ -32,6 +32,7 @@ from filmrestore.nodes.live import Ask, LiveEngine, Plate
 from filmrestore.nodes.ranks import Ranks
 from filmrestore.nodes.restore import restore
 from filmrestore.nodes.windows import most_read, plan_units, without
+from filmrestore.protocol import repeats_in, window_of
 from filmrestore.restorers.base import REGISTRY
 from filmrestore.settings import RestoreSettings
 
@@ -238,6 +239,23 @@ def test_a_rank_is_the_number_less_the_repeats_up_to_it(reel: tuple[int, tuple[i
         same = ranks.frames(ranks.rank(number))
         assert number in same and list(same[1:]) == [n for n in same if n in repeats]
         assert same.start not in repeats and Ranks().frames(number) == range(number, number + 1)
+
+
+@given(reels)
+def test_hosts_offer_the_window_that_the_engine_wants(reel: tuple[int, tuple[int, ...], int]) -> None:
+    first, repeats, count = reel
+    far = range(first - 9, first + count + 9)
+    for unit in plan_units(range(first, first + count), far, (), window=5, keep=3, repeats=repeats):
+        for number in unit.kept:
+            offered = window_of(number, 5, 3, repeats)
+            assert set(unit.sources) <= set(offered) and offered.start == unit.sources[0]
+            assert {n for same in unit.choices for n in same} == set(offered) & set(far)
+
+
+def test_repeats_are_read_from_an_analysis_and_from_nothing_else(analysis: str) -> None:
+    assert repeats_in(Path(analysis).read_bytes()) == REPEATS
+    for other in (b"", b"[]", b"{}", b'{"repeats": 3}', b'{"repeats": ["3"]}', b"\xff", b"3"):
+        assert repeats_in(other) == ()
 
 
 def test_a_repeat_shares_its_originals_slot_and_is_no_neighbour_of_it() -> None:
