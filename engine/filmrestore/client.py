@@ -49,7 +49,7 @@ def ensure_server(
 
     Args:
         device: As `--device`.
-        python: Interpreter of the engine; else the one in engine.json beside this file, else the running one.
+        python: Interpreter of the engine; else the one of `finding.recorded_engine`, else the running one.
         command: What starts the server, in place of PYTHON -m filmrestore.cli serve; "--device DEVICE" is added.
         start_s: Seconds to wait for a new one.
         name: Who asks, for the server's log.
