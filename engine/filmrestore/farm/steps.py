@@ -50,7 +50,8 @@ def restore_job(
     chunks: tuple[tuple[int, ...], ...] = ()
     if not is_one_file(job):
         check_handles(job, facts)
-        chunks = shot_chunks(shot, _known_cuts(job, shot), keep=facts.keep, size=size)
+        cuts, repeats = _known(job, shot)
+        chunks = shot_chunks(shot, cuts, keep=facts.keep, size=size, repeats=repeats)
     steps = []
     if not place.has_analysis:
         steps.append(_probe_step(job, place, light))
@@ -161,13 +162,14 @@ class _Places:
             self.config = Place("Ocio", job.config, "FILE", "IN", "The OCIO config.")
 
 
-def _known_cuts(job: RestoreJob, shot: Shot) -> tuple[int, ...]:
-    """Cuts, as far as they are known before the reel is analysed."""
-    if job.cuts:
-        return tuple(read_cuts(job.cuts, shot))
-    if job.analysis and Path(job.analysis).exists():
-        return Analysis.load(job.analysis).cuts
-    return ()
+def _known(job: RestoreJob, shot: Shot) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Cuts and repeated frames, as far as they are known before the reel is analysed.
+
+    What is not known costs time and no bit: a window that two chunks share is computed by both.
+    """
+    found = Analysis.load(job.analysis) if job.analysis and Path(job.analysis).exists() else None
+    cuts = tuple(read_cuts(job.cuts, shot)) if job.cuts else found.cuts if found else ()
+    return cuts, found.repeats if found else ()
 
 
 def _colour_words(job: RestoreJob, place: _Places) -> list[Word]:

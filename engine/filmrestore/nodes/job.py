@@ -24,6 +24,7 @@ from ..media.planes import plane_container
 from ..media.writer import is_folder, output_pattern
 from ..restorers.base import Facts, Restorer, load_restorer
 from ..settings import RestoreSettings
+from .ranks import Ranks
 from .resuming import check_overwrite, check_stopped
 from .windows import Unit, plan_units
 
@@ -277,10 +278,13 @@ def handles_of(settings: RestoreSettings, facts: Facts) -> int:
     return max(asked, facts.reach) if asked >= RestoreSettings().handles else asked
 
 
-def units_of(job: RestoreJob, shot: Shot, cuts: Sequence[int], restorer: Restorer) -> list[Unit]:
-    """The units of the job's frames."""
+def units_of(
+    job: RestoreJob, shot: Shot, cuts: Sequence[int], restorer: Restorer, repeats: Sequence[int] = ()
+) -> list[Unit]:
+    """The units of the job's frames; its handles are pictures, so that repeats among them leave no window short."""
     facts = restorer.facts
-    handles = handles_of(job.settings, facts)
-    first, last = min(shot.frames) - handles, max(shot.frames) + handles
+    handles, ranks = handles_of(job.settings, facts), Ranks(repeats, cuts)
+    first = ranks.frames(ranks.rank(min(shot.frames)) - handles).start
+    last = ranks.frames(ranks.rank(max(shot.frames)) + handles).stop - 1
     readable = [n for n in shot.available if first <= n <= last]
-    return plan_units(shot.frames, readable, cuts, window=facts.window, keep=facts.keep)
+    return plan_units(shot.frames, readable, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
