@@ -95,6 +95,25 @@ def test_two_nodes_never_write_into_one_folder(nuke: ModuleType, engine: Server,
     assert not SESSION.messages and (tmp_path / "out" / "result.1003.exr").is_file()
 
 
+def test_a_stop_is_heard_while_the_plate_is_rendered(terminal: ModuleType, clip: str, tmp_path: Path) -> None:
+    from filmrestore_nuke.terminal import main
+
+    script = build_script(tmp_path, clip, FRAMES, knobs={"plate": "rendered", "folder": str(tmp_path / "out")})
+    rendered: list[tuple[int, int]] = []
+    execute = terminal.execute
+
+    def stopped(write: Any, first: int, last: int, *rest: Any) -> None:
+        rendered.append((first, last))
+        execute(write, first, last, *rest)
+        signal.raise_signal(signal.SIGTERM)
+
+    terminal.execute = stopped  # type: ignore[attr-defined]
+    assert main([str(script), "--node", "FilmRestore1", "--frames=1003"]) == 130
+    assert rendered == [(1000, 1003)]
+    assert len(list((tmp_path / "out" / "plate").glob("plate.*"))) == 4
+    assert not list((tmp_path / "out" / "plate").glob("incoming*"))
+
+
 def small_disk(folder: Path, size: str) -> None:
     """A tmpfs; skips where it cannot be had."""
     if sys.platform != "linux" or os.geteuid() != 0:
