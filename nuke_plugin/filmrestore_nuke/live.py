@@ -68,7 +68,7 @@ def toggle(group: Any) -> None:
         for number, plate in enumerate(panel.inputs):
             node.setInput(number, group.node(plate))
         for entry in panel.entries():
-            if entry.is_setting:
+            if entry.is_setting and group.knob(entry.name) is not None:
                 node[entry.name].setExpression(f"parent.{entry.name}")
         colour = of_script()
         node["colourspace"].setValue(colour.working_space)

@@ -82,6 +82,19 @@ def test_a_range_that_no_shot_has_is_told_at_once(nuke: ModuleType, clip: str, t
     assert main([str(tmp_path / "comp.nk"), "--node", "FilmRestore1", "--frames=1-4000000000x2"]) == 2
 
 
+def test_a_node_of_an_older_version_works_and_one_of_no_kind_is_told(
+    nuke: ModuleType, engine: Server, clip: str, tmp_path: Path
+) -> None:
+    node = node_on(nuke, read_of(nuke, clip), tmp_path / "out")
+    del node._knobs["guard"]
+    nuke.frame(1003)
+    press(node, "restore_frame")
+    assert not SESSION.messages and (tmp_path / "out" / "result.1003.exr").is_file()
+    node["filmrestore"].setValue("__import__('os')")
+    press(node, "restore_frame")
+    assert "expected restore, degrade, grain" in SESSION.messages.pop()
+
+
 def test_two_nodes_never_write_into_one_folder(nuke: ModuleType, engine: Server, clip: str, tmp_path: Path) -> None:
     read = read_of(nuke, clip)
     first = node_on(nuke, read, tmp_path / "out")
