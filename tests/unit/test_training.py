@@ -22,7 +22,7 @@ from filmrestore.training.footage import Footage, open_footage
 from filmrestore.training.job import seconds
 from filmrestore.training.lookalikes import LOOKALIKES
 from filmrestore.training.loop import rate
-from filmrestore.training.losses import harm_loss, matte_loss, motion_of, picture_loss
+from filmrestore.training.losses import matte_loss, motion_of
 from filmrestore.training.plot import plot
 from filmrestore.training.validation import classical, measure
 from filmrestore.training.windows import Recipe, draw_sample
@@ -164,22 +164,6 @@ def test_a_pixel_that_is_not_asked_for_costs_nothing() -> None:
     low, high = torch.full((1, 1, 8, 8), -4.0), torch.full((1, 1, 8, 8), -4.0)
     high[..., 2, 2] = 9.0
     assert torch.equal(matte_loss(low, matte, weight, motion), matte_loss(high, matte, weight, motion))
-
-
-def test_an_error_inside_the_damage_weighs_twenty_times_one_outside() -> None:
-    truth, matte = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
-    matte[..., 4, 4] = 1.0
-    inside, outside = truth.clone(), truth.clone()
-    inside[..., 4, 4], outside[..., 25, 25] = 1.0, 1.0
-    assert float(picture_loss(inside, truth, matte) / picture_loss(outside, truth, matte)) == pytest.approx(20.0)
-
-
-def test_a_false_alarm_harms_only_where_what_it_shows_is_wrong() -> None:
-    truth, matte = torch.full((1, 3, 16, 16), 0.4), torch.zeros(1, 1, 16, 16)
-    wrong = truth.clone()
-    wrong[..., 3, 3] = 0.9
-    assert float(harm_loss(truth, truth, matte)) == 0.0
-    assert float(harm_loss(wrong, truth, matte)) == pytest.approx(0.5 / (0.05 * 256), rel=1e-5)
 
 
 def test_motion_is_nought_in_a_still_window_and_full_where_it_changes() -> None:

@@ -99,7 +99,7 @@ def _begin(job: TrainJob) -> Progress:
             network.load_state_dict(load_file(job.start))
         except (OSError, RuntimeError) as error:
             raise WeightsError(f"cannot start from {job.start}: {error}; give weights of the same network") from error
-    optimizer = torch.optim.AdamW(network.parameters(), lr=job.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=job.rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
     return Progress(network=network, optimizer=optimizer, average=Average(network))
 
 
@@ -126,13 +126,18 @@ class _Run:
         self.saved = began
         self.sums: dict[str, float] = {}
         self.counted = 0
+        self.in_sampler = False
 
     def update(self, batch: Batch) -> None:
         """One optimizer step."""
         job, state = self.job, self.state
         step = state.updates * job.batch
         stage = job.stage(step)
+        if stage.sampler and not self.in_sampler:
+            state.network.load_state_dict(state.average.weights)  # the sampler works on what will be shipped
+        self.in_sampler = stage.sampler
         state.network.denoiser.requires_grad_(stage.sampler)
+        state.network.guidance.requires_grad_(not stage.sampler)
         for group in state.optimizer.param_groups:
             group["lr"] = rate(job, state.updates) * stage.rate
         noise = torch.Generator().manual_seed(job.seed * 1_000_003 + step)
