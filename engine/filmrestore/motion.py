@@ -92,18 +92,21 @@ def flow(a: UInt8[Array, "h w"], b: UInt8[Array, "h w"]) -> Float32[Array, "h w 
 
 
 def compensate(
-    neighbour: Float32[Array, "h w c"], field: Float32[Array, "h w 2"]
+    neighbour: Float32[Array, "h w c"], field: Float32[Array, "h w 2"], *, cubic: bool = False
 ) -> tuple[Float32[Array, "h w c"], Float32[Array, "h w"]]:
     """A neighbour brought onto the frame that `field` starts from.
 
+    Args:
+        cubic: Bicubic, which keeps detail and grain and may overshoot a little, instead of bilinear.
+
     Returns:
-        The picture, bilinear, and 1 where it came from inside the neighbour, else 0.
+        The picture, and 1 where it came from inside the neighbour, else 0.
     """
     cv2.setNumThreads(1)
     height, width = field.shape[:2]
     x = field[..., 0] + np.arange(width, dtype=np.float32)
     y = field[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    warped = cv2.remap(neighbour, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.remap(neighbour, x, y, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = (x > -1) & (x < width) & (y > -1) & (y < height)
     return warped.reshape(height, width, -1), inside.astype(np.float32)
 

@@ -70,7 +70,7 @@ def recover(
         total, weight = LEAST * fills[centre], np.full(holes.shape[1:], LEAST, np.float32)
         for b in neighbours:
             field = flow(lumas[centre], lumas[b])
-            seen, inside = compensate(whole[b], field)
+            seen, inside = compensate(whole[b], field, cubic=True)
             damaged, _ = compensate(holes[b].astype(np.float32)[..., None], field)
             seen = match_level(seen, whole[centre], inside)
             share = inside * np.clip(1 - 2 * damaged[..., 0], 0, 1) * _agreement(seen, whole[centre], holes[centre])

@@ -222,10 +222,9 @@ def _lay_over(
     net = colour.to_net(scan)
     fill = blended.picture[mask]
     net[mask] = fill.mean(axis=-1, keepdims=True) if _is_neutral(scan) else fill
-    made = mask & (blended.origin >= Origin.INTERPOLATED)
-    if grain is not None and settings.grain > 0 and made.any():
+    if grain is not None and settings.grain > 0:  # a mean of neighbours has lost grain as well
         with meter.stage("grain"):
-            net = regrain(net, made, grain, settings.seed, frame.number, settings.grain)
+            net = regrain(net, mask, grain, settings.seed, frame.number, settings.grain)
     old, new = scan[mask], colour.from_net(net[mask][None])[0]
     mixed = _blend(old, new, matte[mask] * np.float32(settings.strength * settings.mix))
     codes = scan.copy()

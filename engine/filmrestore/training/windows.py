@@ -53,8 +53,8 @@ class Recipe:
     size: int = 128
     evidence_off: float = 0.06
     neighbour_off: float = 0.06
-    scratches: float = 0.15
-    lookalikes: float = 0.45
+    scratches: float = 0.1
+    lookalikes: float = 0.55
     clean: float = 0.08
 
 
