@@ -1,4 +1,4 @@
-"""Writes docs/nodes.md from the nodes' settings: `make docs`. A test fails when the page is stale."""
+"""Writes docs/nodes.md and the pictures of Nuke's panels: `make docs`. A test fails when they are stale."""
 
 from __future__ import annotations
 
@@ -90,4 +90,7 @@ def _presets() -> str:
 
 
 if __name__ == "__main__":
+    import nuke_panels
+
     PAGE.write_text(page())
+    nuke_panels.draw()

@@ -12,6 +12,7 @@ FilmRestoreError                1
 ├── OutputError                 1   a folder or disk that cannot be written
 ├── LedgerError                 1   a ledger that does not fit its scan
 ├── WeightsError                1   weights that are missing or damaged
+├── InstallError                1   a host's adapter that is not there, not whole, or cannot be made
 ├── EngineError                 1   the engine's server: not there, not starting, broken off
 │   └── ProtocolError           1   bytes that are not of the wire, or of another version
 └── Cancelled                 130   the user stopped the run
@@ -78,6 +79,10 @@ class LedgerError(FilmRestoreError):
 
 class WeightsError(FilmRestoreError):
     """Weights that are missing or damaged."""
+
+
+class InstallError(FilmRestoreError):
+    """A host's adapter that is not there, not whole, or cannot be made."""
 
 
 class EngineError(FilmRestoreError):

@@ -19,9 +19,9 @@ constexpr seconds until_next_attempt{10};  // a failed start is not tried again 
 constexpr std::size_t shown_of_log = 600;
 constexpr std::size_t largest_record = 65536;
 
-// How this machine runs the engine.
+// Where this machine's engine is found, and what install recorded of it.
 struct Place {
-    std::vector<std::string> command;
+    Json record;
     std::string device;
     std::string server_file;
     std::string log;
@@ -50,7 +50,7 @@ Json record_beside_plugin() {
 
 std::string recorded(const Json &record, const char *key) { return record.has(key) ? record[key].text() : ""; }
 
-std::vector<std::string> engine_command(const Json &record) {
+std::vector<std::string> engine_program(const Json &record) {
     std::string python = platform::variable("FILMRESTORE_PYTHON");
     if (python.empty()) python = recorded(record, "python");
     if (!python.empty()) return {python, "-m", "filmrestore.cli"};
@@ -72,16 +72,12 @@ std::string file_part(std::string device) {
 }
 
 Place place_of_engine() {
-    const Json record = record_beside_plugin();
-    Place place;
-    place.device = platform::variable("FILMRESTORE_DEVICE");
-    if (place.device.empty()) place.device = recorded(record, "device");
+    Place place{record_beside_plugin(), platform::variable("FILMRESTORE_DEVICE"), "", ""};
+    if (place.device.empty()) place.device = recorded(place.record, "device");
     if (place.device.empty()) place.device = "cpu";
     const std::string start = platform::joined(platform::runtime_folder(), "server-" + file_part(place.device));
     place.server_file = start + ".json";
     place.log = start + ".log";
-    place.command = engine_command(record);
-    place.command.insert(place.command.end(), {"serve", "--device", place.device});
     return place;
 }
 
@@ -208,7 +204,9 @@ void Engine::search() {
 std::shared_ptr<Connection> Engine::found_or_started() {
     const Place place = place_of_engine();
     if (auto connection = connect(place)) return connection;
-    process_ = platform::start(place.command, place.log);
+    std::vector<std::string> command = engine_program(place.record);
+    command.insert(command.end(), {"serve", "--device", place.device});
+    process_ = platform::start(command, place.log);
     auto deadline = Clock::now() + longest_start;
     bool was_faster = true;
     while (Clock::now() < deadline && !is_stopping()) {

@@ -23,6 +23,7 @@ class ImageView {
     float *pixel(int x, int y) const;
     const OfxRectI &bounds() const { return bounds_; }
     int channels() const { return channels_; }
+    std::ptrdiff_t row_bytes() const { return row_bytes_; }
 
   private:
     std::byte *data_;
@@ -39,6 +40,9 @@ void pack_colour(const ImageView &image, const OfxRectI &box, float *packed);
 void pack_mask(const ImageView &image, const OfxRectI &box, float *packed);
 // Writes colour packed from `box` into `part` of an image; alpha stays.
 void unpack_colour(const float *packed, const OfxRectI &box, const ImageView &image, const OfxRectI &part);
+// `part` of the target: colour packed from `box`, and all else as in the source.
+void lay_over(const float *packed, const OfxRectI &box, const ImageView &source, const ImageView &target,
+              const OfxRectI &part);
 // Copies `part`; 0 where the source has no pixels; alpha of an opaque source is 1.
 void copy_part(const ImageView &source, const ImageView &target, const OfxRectI &part);
 

@@ -64,12 +64,14 @@ class ProgressBar {
     bool is_refused_ = false;
 };
 
+constexpr std::size_t longest_name = 1024;
+
 // The images that one request offers, held until it ends, and what is told of them.
 class Plates {
   public:
     Plates(const Effect &effect, const Moment &moment, const Image &source, std::string colourspace)
         : effect_(effect), moment_(moment), box_(source.view().bounds()), colourspace_(std::move(colourspace)),
-          frame_(effect.frame_at(moment.time)) {
+          trusts_names_(platform::variable("FILMRESTORE_TRUST_IMAGE_NAMES") == "1"), frame_(effect.frame_at(moment.time)) {
         offer_source(source);
         if (effect.protect() != nullptr && effect.protect()->is_connected()) offer_protect();
         if (effect.reference() != nullptr && effect.reference()->is_connected()) offer_reference();
@@ -94,23 +96,23 @@ class Plates {
                 continue;
             }
             neighbours_ += number != frame_;
-            offer_picture("source", number, image->view(), box_);
-            offer_defects(number, time, image->view());
+            offer_picture("source", number, *image, box_);
+            offer_defects(number, time, *image);
         }
     }
 
-    void offer_defects(int number, OfxTime time, const ImageView &picture) {
+    void offer_defects(int number, OfxTime time, const Image &picture) {
         const Clip *clip = effect_.defects();
         if (clip == nullptr) return;
         if (clip->is_connected()) {
-            if (const Image *map = fetched(*clip, time)) offer_mask("defect_map", number, map->view());
-        } else if (picture.channels() == 4 && effect_.whole(parameter::defect_alpha, moment_.time) != 0) {
+            if (const Image *map = fetched(*clip, time)) offer_mask("defect_map", number, *map);
+        } else if (picture.view().channels() == 4 && effect_.whole(parameter::defect_alpha, moment_.time) != 0) {
             offer_mask("defect_map", number, picture);
         }
     }
 
     void offer_protect() {
-        if (const Image *mask = fetched(*effect_.protect(), moment_.time)) offer_mask("protect", frame_, mask->view());
+        if (const Image *mask = fetched(*effect_.protect(), moment_.time)) offer_mask("protect", frame_, *mask);
     }
 
     void offer_reference() {
@@ -118,19 +120,26 @@ class Plates {
         int number = 0;
         for (OfxTime time = first; time <= last; time += 1.0, ++number) {
             if (const Image *image = fetched(*effect_.reference(), time)) {
-                offer_picture("reference", number, image->view(), image->view().bounds());
+                offer_picture("reference", number, *image, image->view().bounds());
             }
         }
     }
 
-    void offer_picture(const char *plane, int number, const ImageView &view, const OfxRectI &box) {
-        offers_.push_back({plane, number, fingerprint(view, box, colourspace_), height(box), width(box), 3,
-                           [view, box](float *packed) { pack_colour(view, box, packed); }});
+    void offer_picture(const char *plane, int number, const Image &image, const OfxRectI &box) {
+        offers_.push_back({plane, number, change_of(image, box, colourspace_), height(box), width(box), 3,
+                           [view = image.view(), box](float *packed) { pack_colour(view, box, packed); }});
     }
 
-    void offer_mask(const char *plane, int number, const ImageView &view) {
-        offers_.push_back({plane, number, fingerprint(view, box_, plane), height(box_), width(box_), 1,
-                           [view, box = box_](float *packed) { pack_mask(view, box, packed); }});
+    void offer_mask(const char *plane, int number, const Image &image) {
+        offers_.push_back({plane, number, change_of(image, box_, plane), height(box_), width(box_), 1,
+                           [view = image.view(), box = box_](float *packed) { pack_mask(view, box, packed); }});
+    }
+
+    // What tells these pixels from others: a hash of them; or, where the user vouches for the host, its name for them.
+    std::string change_of(const Image &image, const OfxRectI &box, const std::string &also) const {
+        const std::string name = trusts_names_ ? image.identifier() : "";
+        if (name.empty() || name.size() > longest_name) return fingerprint(image.view(), box, also);
+        return "named " + placed(image.view(), box, also) + " " + name;
     }
 
     const Image *fetched(const Clip &clip, OfxTime time) {
@@ -149,6 +158,7 @@ class Plates {
     const Moment &moment_;
     OfxRectI box_;
     std::string colourspace_;
+    bool trusts_names_;
     int frame_;
     int withheld_ = 0, neighbours_ = 0;
     std::deque<Image> images_;
@@ -187,11 +197,15 @@ FrameAsk ask_of(const Effect &effect, const Moment &moment, Plates &plates, cons
     return ask;
 }
 
-void lay_over(const FrameAnswer &answer, const OfxRectI &box, const ImageView &output, const OfxRectI &window) {
-    if (answer.pixels == nullptr) return;
+void write(const FrameAnswer &answer, const ImageView &source, const ImageView &output, const OfxRectI &window) {
+    if (answer.pixels == nullptr) {
+        copy_part(source, output, window);
+        return;
+    }
     // The engine counts rows from the top of the frame, the host from below.
+    const OfxRectI &box = source.bounds();
     const OfxRectI part{box.x1 + answer.x0, box.y2 - answer.y1, box.x1 + answer.x1, box.y2 - answer.y0};
-    unpack_colour(answer.pixels, part, output, window);
+    lay_over(answer.pixels, part, source, output, window);
 }
 
 void make(Effect &effect, const Moment &moment, const Image &source, const ImageView &output) {
@@ -203,7 +217,7 @@ void make(Effect &effect, const Moment &moment, const Image &source, const Image
     const auto connection = engine.connection(watch.is_aborted);
     Plates plates(effect, moment, source, colourspace);
     const FrameAsk ask = ask_of(effect, moment, plates, colourspace);
-    const auto use = [&](const FrameAnswer &answer) { lay_over(answer, plates.box(), output, moment.window); };
+    const auto use = [&](const FrameAnswer &answer) { write(answer, source.view(), output, moment.window); };
     try {
         ask_for_frame(connection, ask, watch, use);
     } catch (const EngineError &error) {
@@ -231,16 +245,20 @@ OfxStatus render(Effect &effect, const Properties &in) {
         fill_black(output->view(), moment.window);
         return failed(effect, moment.time, "the host gave no source image");
     }
-    // First of all: a host may show what is in the output whatever this action answers.
-    copy_part(source->view(), output->view(), moment.window);
-    if (moment.is_thumbnail || effect.passes_through(moment.time)) return ofx::ok;
+    // A host may show what is in the output whatever this action answers: the source, where there is no result.
+    const auto pass_on = [&] { copy_part(source->view(), output->view(), moment.window); };
     try {
-        make(effect, moment, *source, output->view());
+        if (moment.is_thumbnail || effect.passes_through(moment.time)) {
+            pass_on();
+        } else {
+            make(effect, moment, *source, output->view());
+        }
         return ofx::ok;
     } catch (const EngineError &error) {
-        if (error.code == "cancelled") return ofx::ok;
-        return failed(effect, moment.time, error.what());
+        pass_on();
+        return error.code == "cancelled" ? ofx::ok : failed(effect, moment.time, error.what());
     } catch (const std::exception &error) {
+        pass_on();
         return failed(effect, moment.time, error.what());
     }
 }

@@ -53,6 +53,7 @@ class Clip:
     frames: dict[float, F32] = field(default_factory=dict)
     layout: Layout = field(default_factory=Layout)
     range: tuple[float, float] | None = None
+    names: dict[float, str] = field(default_factory=dict)
     fetched: list[float] = field(default_factory=list)
 
     def frame_range(self) -> tuple[float, float]:
@@ -259,6 +260,7 @@ class Host:
                 "OfxImagePropData": [image.address],
                 "OfxImagePropBounds": list(image.bounds),
                 "OfxImagePropRowBytes": [image.row_bytes],
+                "OfxImagePropUniqueIdentifier": [image.name],
             }
         )
         properties.image = image  # type: ignore[attr-defined]  # keeps the memory
@@ -389,7 +391,7 @@ class Connection:
         if self.allowed is not None:
             assert self.allowed[0] <= time <= self.allowed[1], f"frame {time} was not announced: {self.allowed}"
         self.clip.fetched.append(time)
-        return HostImage(self.clip.frames[time], self.clip.layout)
+        return HostImage(self.clip.frames[time], self.clip.layout, self.clip.names.get(time, ""))
 
     def bounds(self) -> tuple[int, ...] | None:
         if self.clip is None:

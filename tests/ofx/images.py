@@ -23,9 +23,10 @@ class Layout:
 
 
 class HostImage:
-    """Pixels (h, w, c), top row first, in memory as `layout` has it."""
+    """Pixels (h, w, c), top row first, in memory as `layout` has it; `name` is the host's for exactly these pixels."""
 
-    def __init__(self, pixels: F32, layout: Layout) -> None:
+    def __init__(self, pixels: F32, layout: Layout, name: str = "") -> None:
+        self.name = name
         height, width, channels = pixels.shape
         self.layout, self.shape = layout, pixels.shape
         self.bounds = (layout.x1, layout.y1, layout.x1 + width, layout.y1 + height)

@@ -79,8 +79,34 @@ void packs_and_unpacks(const OfxRectI &bounds, const OfxRectI &box, int channels
     }
 }
 
-void copies(const OfxRectI &from, int from_channels, const OfxRectI &to, int to_channels, const OfxRectI &part) {
-    Memory source(from, from_channels, 3, true), target(to, to_channels, 2, false);
+float laid_value(int x, int y, int channel) { return -value_at(x, y, channel) - 7.0F; }
+
+// The source under colour of `box`, whatever of it lies where.
+void lays_over(const OfxRectI &from, const OfxRectI &box, int channels, const OfxRectI &part, bool is_negative) {
+    const OfxRectI to{0, 0, 7, 5};
+    Memory source(from, channels, 1, is_negative), target(to, channels, 2, !is_negative);
+    fill(source.view());
+    std::vector<float> colour;
+    for (int y = box.y2 - 1; y >= box.y1; --y) {
+        for (int x = box.x1; x < box.x2; ++x) {
+            for (int c = 0; c < 3; ++c) colour.push_back(laid_value(x, y, c));
+        }
+    }
+    lay_over(colour.data(), box, source.view(), target.view(), part);
+    for (int y = to.y1; y < to.y2; ++y) {
+        for (int x = to.x1; x < to.x2; ++x) {
+            for (int c = 0; c < channels; ++c) {
+                const float below = holds(from, x, y) ? value_at(x, y, c) : 0.0F;
+                const float wanted = holds(box, x, y) && c < 3 ? laid_value(x, y, c) : below;
+                check(target.view().pixel(x, y)[c] == (holds(part, x, y) ? wanted : -1.0F), "laid over");
+            }
+        }
+    }
+}
+
+void copies(const OfxRectI &from, int from_channels, const OfxRectI &to, int to_channels, const OfxRectI &part,
+            int padding, bool is_negative) {
+    Memory source(from, from_channels, padding, true), target(to, to_channels, padding, is_negative);
     fill(source.view());
     copy_part(source.view(), target.view(), part);
     for (int y = to.y1; y < to.y2; ++y) {
@@ -154,9 +180,22 @@ int main() {
     }
     for (const int from : {3, 4}) {
         for (const int to : {3, 4}) {
-            copies({0, 0, 7, 5}, from, {0, 0, 7, 5}, to, {0, 0, 7, 5});
-            copies({-2, 1, 5, 4}, from, {0, 0, 7, 5}, to, {1, 1, 6, 9});
-            copies({50, 50, 57, 55}, from, {0, 0, 7, 5}, to, {0, 0, 7, 5});
+            for (const int padding : {0, 3}) {
+                for (const bool is_negative : {false, true}) {
+                    copies({0, 0, 7, 5}, from, {0, 0, 7, 5}, to, {0, 0, 7, 5}, padding, is_negative);
+                    copies({0, -1, 7, 9}, from, {0, 0, 7, 5}, to, {0, 1, 7, 4}, padding, is_negative);
+                    copies({-2, 1, 5, 4}, from, {0, 0, 7, 5}, to, {1, 1, 6, 9}, padding, is_negative);
+                    copies({50, 50, 57, 55}, from, {0, 0, 7, 5}, to, {0, 0, 7, 5}, padding, is_negative);
+                }
+            }
+        }
+    }
+    for (const int channels : {3, 4}) {
+        for (const bool is_negative : {false, true}) {
+            lays_over({0, 0, 7, 5}, {0, 0, 7, 5}, channels, {0, 0, 7, 5}, is_negative);
+            lays_over({-2, -1, 9, 8}, {-2, -1, 9, 8}, channels, {1, 1, 6, 4}, is_negative);
+            lays_over({0, 0, 7, 5}, {2, 1, 5, 3}, channels, {0, 0, 7, 5}, is_negative);
+            lays_over({0, 0, 4, 5}, {0, 0, 4, 5}, channels, {0, 0, 7, 5}, is_negative);
         }
     }
     tells_frames_apart();

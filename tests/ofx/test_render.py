@@ -115,6 +115,26 @@ def test_playing_in_order_sends_every_frame_once(host: Host, engine: FakeEngine)
     node.destroy()
 
 
+def test_the_hosts_names_stand_for_pixels_only_where_the_user_vouches_for_them(
+    host: Host, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = clip_of(1)
+    clip.names = {1.0: "plate v1"}
+    node = host.plugin("FilmRestore").create(Source=clip)
+    clip_changes = []
+    for is_trusted, name, gain in [(0, "v1", 1), (0, "v1", 2), (1, "v1", 1), (1, "v1", 3), (1, "v2", 3), (1, "", 3)]:
+        monkeypatch.setenv("FILMRESTORE_TRUST_IMAGE_NAMES", str(is_trusted))
+        clip.frames[1.0] = frame(1) * np.float32(gain)
+        clip.names[1.0] = name
+        assert node.render(1)[0] == OK
+        clip_changes.append(engine.requests[-1]["offers"][0][2])
+    by_content = [clip_changes[index] for index in (0, 1, 5)]
+    assert len(set(by_content)) == 3
+    assert clip_changes[2] == clip_changes[3] != clip_changes[4]
+    assert len(engine.puts) == 5
+    node.destroy()
+
+
 def test_a_host_that_makes_an_instance_a_frame_sends_every_frame_once(host: Host, engine: FakeEngine) -> None:
     clip = clip_of(1, 6)
     plugin = host.plugin("FilmRestore")

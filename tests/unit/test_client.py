@@ -20,7 +20,7 @@ from film import SPECKS, read_codes, write_image
 from filmrestore import client as wire
 from filmrestore import finding
 from filmrestore.client import Client, Image, ensure_server, runtime_folder
-from filmrestore.errors import EngineError, UsageError
+from filmrestore.errors import Cancelled, EngineError, UsageError
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
 from filmrestore.patches import patch_grid
@@ -426,3 +426,28 @@ def test_the_verb_says_what_the_server_does_and_ends_it(
     monkeypatch.setenv("FILMRESTORE_RUNTIME", str(tmp_path / "none"))
     assert run(["serve", "--stop"]) == 1
     assert "no server runs" in capsys.readouterr().err
+
+
+def test_fixes_are_rejected_and_the_report_built_through_the_engine(
+    engine: Client, scan: str, by_command: Path, tmp_path: Path
+) -> None:
+    ledger = str(by_command / "shot.ledger")
+    row, column = SPECKS[1003]
+    job = {"source": scan, "ledger": ledger, "output": str(tmp_path / "a.####.exr"), "span": "1003"}
+    done = engine.apply({**job, "without": [f"box:{column},{row},{column + 4},{row + 4}"]})
+    assert done["written"] == 1 and done["left_out"] >= 1
+    result = read_codes(tmp_path / "a.1003.exr")
+    assert same_bits(
+        result[row : row + 4, column : column + 4],
+        read_codes(Path(scan.replace("####", "1003")))[row : row + 4, column : column + 4],
+    )
+    page = tmp_path / "report.html"
+    told = engine.report(
+        {"source": scan, "result": str(by_command / "c.####.exr"), "ledger": ledger, "output": str(page)}
+    )
+    assert told == {"page": str(page)} and "<html" in page.read_text()
+    for wrong in ({"without": "1003"}, {"without": [3]}, {"settings": {}}):
+        with pytest.raises(UsageError):
+            engine.apply({**job, **wrong})
+    with pytest.raises(Cancelled):
+        engine.apply({**job, "span": None}, cancelled=lambda: True)  # twelve frames: none too quick to be stopped

@@ -21,7 +21,7 @@ from server_house import GatedRestorer, RawClient, array, client, image, running
 from filmrestore import protocol
 from filmrestore.client import Client, Image, find_server
 from filmrestore.errors import Cancelled, EngineError, FilmRestoreError, ProtocolError, ResourceError
-from filmrestore.server import serve
+from filmrestore.server import requests, serve
 from filmrestore.server.session import Limits
 from filmrestore.server.slots import SHARED_MEMORY
 
@@ -289,11 +289,38 @@ def test_cancel_is_answered_at_once_and_the_next_frame_is_right(runtime: Path) -
         until(lambda: server.status()["frame_bytes"] == 0)
 
 
+def test_no_patch_begins_after_a_cancel(runtime: Path) -> None:
+    large = {1003: image(1003, height=120, width=120)}
+    with running(runtime, "server_house:load_gated") as server, client() as engine:
+        restorer = server.house.engine.restorer("frdm")
+        with pytest.raises(Cancelled):
+            engine.restore_frame("gated", 1003, large, cancelled=GatedRestorer.reached.is_set)
+        threading.Event().wait(0.5)  # the worker hears of it while the first patch is at work
+        GatedRestorer.gate.set()
+        until(lambda: server.status()["running"] == 0)
+        assert restorer.calls == 1
+
+
 def test_a_caller_that_has_had_enough_is_let_go(runtime: Path) -> None:
     with running(runtime, "server_house:load_gated"), client() as engine:
         with pytest.raises(Cancelled):
             engine.restore_frame("gated", 1003, FILM, cancelled=GatedRestorer.reached.is_set)
         GatedRestorer.gate.set()
+
+
+def test_an_answer_that_cannot_be_sent_is_an_error_and_the_worker_goes_on(
+    server: serve.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(slot: object, pixels: np.ndarray) -> None:
+        raise MemoryError("no page is left")
+
+    with client() as engine:
+        expected = array(engine.restore_frame("a", 1003, FILM)).copy()
+        with monkeypatch.context() as patch:
+            patch.setattr(requests, "write", full)
+            with pytest.raises(ResourceError, match="no page is left"):
+                engine.restore_frame("a", 1003, FILM)
+        assert np.array_equal(array(engine.restore_frame("a", 1003, FILM)), expected)
 
 
 def test_cancel_storms_leave_nothing_and_break_nothing(server: serve.Server) -> None:

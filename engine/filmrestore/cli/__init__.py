@@ -34,6 +34,7 @@ VERBS = (
     "train",
     "models",
     "serve",
+    "install",
     "demo",
 )
 INTERRUPTED = 130

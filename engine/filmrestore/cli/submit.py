@@ -71,7 +71,7 @@ def takes_nuke(verb: Verb) -> Verb:
             "--render-script",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="The Nuke plug-in's render.py, as the farm's machines see it.  [this checkout's]",
+            help="The Nuke plug-in's render.py, as the farm's machines see it.  [the installed one]",
         ),
         click.option("--write", metavar="NAME", help="Write node to render afterwards."),
         click.option("--node", metavar="NAME", help="The restore node in the script."),
@@ -180,11 +180,12 @@ def _memory(job: RestoreJob) -> int:
 def _nuke_job(node: str | None, write: str | None, render: Path | None, values: dict[str, Any]) -> FarmJob:
     from ..farm.chunks import FRAMES
     from ..farm.steps import nuke_job
+    from ..install.hosts import render_script
     from ..restorers.base import load_restorer
 
     if node is None or values["span"] is None:
         raise UsageError("a Nuke job needs --node NAME and --frames SPAN: the script is not opened here")
-    render = render or Path(__file__).parents[3] / "nuke_plugin" / "render.py"
+    render = render or render_script()
     return nuke_job(
         Path(values["source"]),
         render,

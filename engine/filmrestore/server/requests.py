@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Cancelled, FilmRestoreError, ProtocolError, ResourceError, UsageError
+from ..errors import Cancelled, FilmRestoreError, ResourceError, UsageError
 from ..fixes.replay import ApplyJob, apply
 from ..nodes.degrade import DegradeJob, degrade
 from ..nodes.grain import GrainJob, grain
@@ -79,13 +79,18 @@ class _Open:
 
     def failed(self, error: BaseException) -> None:
         """Ends it with an error."""
-        if isinstance(error, MemoryError):
-            error = ResourceError(f"memory ran out: {error}; close other nodes, or work on smaller frames")
-        if not isinstance(error, FilmRestoreError):
-            log.error("request %d failed", self.id, exc_info=error)
-            error = FilmRestoreError(f"an error that should not happen, {type(error).__name__}: {error}; see the log")
+        error = self.known(error)
         if self.take_end():
             self.connection.refuse(self.id, error)
+
+    def known(self, error: BaseException) -> FilmRestoreError:
+        """The error of our tree that stands for any."""
+        if isinstance(error, MemoryError):
+            return ResourceError(f"memory ran out: {error}; close other nodes, or work on smaller frames")
+        if isinstance(error, FilmRestoreError):
+            return error
+        log.error("request %d failed", self.id, exc_info=error)
+        return FilmRestoreError(f"an error that should not happen, {type(error).__name__}: {error}; see the log")
 
 
 class FrameRequest(_Open):
@@ -171,15 +176,17 @@ class FrameRequest(_Open):
             "colourspace": self.colourspace,
             "facts": answer.facts,
         }
+        try:
+            self._send(header, pixels)
+        except Exception as error:  # its end is ours to tell: the client waits for nothing else
+            self.connection.refuse(self.id, self.known(error))
+
+    def _send(self, header: Header, pixels: F32) -> None:
         if self.slot is None:
             body = bytes_of(pixels) if pixels.size else None
             self.connection.send(header, body)
             return
-        try:
-            write(self.slot, pixels)
-        except ProtocolError as error:
-            self.connection.refuse(self.id, error)
-            return
+        write(self.slot, pixels)
         place = {"slot": self.slot.number, "generation": self.slot.generation, "offset": SLOT_OFFSET}
         self.connection.send({**header, **place})
 

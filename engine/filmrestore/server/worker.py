@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from ..errors import ProtocolError
+
+log = logging.getLogger(__name__)
 
 
 class Job(Protocol):
@@ -81,7 +84,7 @@ class Worker:
                 job = (self._frames or self._spans).popleft()
                 self.running += 1
             try:
-                job.run(self._between)
+                _run(job, self._between)
             finally:
                 del job  # its frames must not live until the next one comes
                 with self._changed:
@@ -96,10 +99,18 @@ class Worker:
                 job = self._frames.popleft()
                 self.running += 1
             try:
-                job.run(_nothing)
+                _run(job, _nothing)
             finally:
                 with self._changed:
                     self.running -= 1
+
+
+def _run(job: Job, between: Callable[[], None]) -> None:
+    """Runs a job; a fault that it could not even tell of costs itself alone, and not the worker of all clients."""
+    try:
+        job.run(between)
+    except Exception:
+        log.exception("a job ended with an error that should not happen")
 
 
 def _nothing() -> None:

@@ -1,0 +1,11 @@
+# Compiles for another system with zig's C++ compiler: cmake --toolchain ofx_bridge/zig.cmake -DZIG=... -DZIG_TARGET=...
+set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES ZIG ZIG_TARGET)
+if(ZIG_TARGET MATCHES windows)
+  set(CMAKE_SYSTEM_NAME Windows)
+elseif(ZIG_TARGET MATCHES macos)
+  set(CMAKE_SYSTEM_NAME Darwin)
+else()
+  set(CMAKE_SYSTEM_NAME Linux)
+endif()
+string(REGEX MATCH "^[^-]+" CMAKE_SYSTEM_PROCESSOR "${ZIG_TARGET}")
+set(CMAKE_CXX_COMPILER "${ZIG}" c++ -target ${ZIG_TARGET})
