@@ -254,8 +254,6 @@ def test_the_curve_and_the_settings_are_kept(data: Path, tmp_path: Path) -> None
     lines = [json.loads(line) for line in (tmp_path / "validation.jsonl").read_text().splitlines()]
     assert lines[0]["method"] == "classical"
     assert lines[-1]["samples"] == 4
-    plot(tmp_path, tmp_path / "curve.png")
-    assert cv2.imread(str(tmp_path / "curve.png")) is not None
 
 
 def test_exported_weights_load_and_carry_calibration_and_figures(data: Path, tmp_path: Path) -> None:
@@ -263,6 +261,10 @@ def test_exported_weights_load_and_carry_calibration_and_figures(data: Path, tmp
     export(tmp_path / "run", tmp_path / "frdm.safetensors", data, tmp_path / "cache", 1)
     weights = load_weights(tmp_path / "frdm.safetensors")
     assert set(weights.card["figures"]) == {"classical", "preview", "final"}
+    bins = weights.card["figures"]["preview"]["reliability"]
+    assert bins and all(0 <= said <= 1 and 0 <= seen <= 1 and count > 0 for said, seen, count in bins)
+    plot(tmp_path / "run", tmp_path / "frdm.json", tmp_path / "curve.png")
+    assert cv2.imread(str(tmp_path / "curve.png")) is not None
     assert all(entry["temperature"] > 0 for entry in weights.card["calibration"].values())
     card = (tmp_path / "frdm.md").read_text()
     assert "CC BY 4.0" in card and "| objects fixed |" in card

@@ -32,7 +32,7 @@ class Stage:
 
 STAGES = (
     Stage(name="guidance", share=0.75, sampler=False, recipe=Recipe(size=128)),
-    Stage(name="sampler", share=0.25, sampler=True, recipe=Recipe(size=128)),
+    Stage(name="sampler", share=0.25, sampler=True, recipe=Recipe(size=128, lookalikes=0.3, clean=0.0), rate=5.0),
 )
 
 

@@ -23,7 +23,7 @@ def load(device: torch.device) -> FrdmRestorer:
 
 
 def precision_of(device: torch.device) -> str:
-    """"bfloat16" where the processor multiplies matrices of it, else "float32".
+    """ "bfloat16" where the processor multiplies matrices of it, else "float32".
 
     There it takes half of the time and moves confidences by less than .02 (docs/decisions/frdm-network.md).
     """

@@ -68,6 +68,19 @@ class GuidanceBranch(nn.Module):
         zeroed(self.head)
         with torch.no_grad():
             self.head.bias[:4] = -3.0  # type: ignore[index]  # most pixels are clean
+            self._enliven()
+
+    def _enliven(self) -> None:
+        """Larger first weights: inputs are small, and nothing normalises them on the way.
+
+        Without it the features are near .05 and the nonlinearities near linear; on twelve fixed batches this start
+        reached in 24 steps what that one reached in 72.
+        """
+        self.stem.weight.mul_(4.0)
+        for module in self.modules():
+            if isinstance(module, Block):
+                module.first.weight.mul_(1.7)
+                module.second.weight.mul_(5.0)
 
     def forward(
         self,
