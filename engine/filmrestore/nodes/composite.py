@@ -197,9 +197,9 @@ def _size_fits(box: Box, area: int, settings: RestoreSettings) -> bool:
 
 
 def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: RestoreSettings) -> F32:
-    """The region one pixel wider (the scanner's blur spreads a defect's edge), then half a pixel's feather."""
+    """The region, wider by the setting, and half of a repair on the one pixel around it."""
     core = region.astype(np.uint8)
-    radius = 1 + round(settings.grow)
+    radius = round(settings.grow)
     core = np.asarray(cv2.dilate(core, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))))
     rim = np.asarray(cv2.dilate(core, np.ones((3, 3), np.uint8)))
     matte = (core.astype(np.float32) + rim.astype(np.float32)) / np.float32(2)

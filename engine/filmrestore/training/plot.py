@@ -29,24 +29,25 @@ def plot(run: Path, card: Path, target: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    curve = [line for line in _lines(run / "curve.jsonl") if "matte" in line]
+    curve = [line for line in _lines(run / "curve.jsonl") if "stage" in line]
     record = run / "validation.jsonl"
     checks = [line for line in _lines(record) if "method" not in line] if record.exists() else []
     bins = json.loads(_text(card))["figures"]["preview"]["reliability"]
-    figure, (left, right, held) = pyplot.subplots(1, 3, figsize=(12, 3.2), dpi=90, layout="constrained")
+    count = 3 if checks else 2
+    figure, every = pyplot.subplots(1, count, figsize=(4 * count, 3.2), dpi=90, layout="constrained")
+    losses, held = every[0], every[-1]
     for name in ("matte", "clean"):
         points = _smooth([(line["samples"], line[name]) for line in curve if name in line])
-        left.plot([samples for samples, _ in points], [value for _, value in points], label=name)
-    left.set(xlabel="windows", ylabel="loss", yscale="log", title="training, mean of 500 windows")
-    for name in FIGURES:
-        right.plot([line["samples"] for line in checks], [line[name] for line in checks], "o-", ms=3, label=name)
-    right.set(xlabel="windows", ylim=(0, 1), title="held-out windows")
+        losses.plot([samples for samples, _ in points], [value for _, value in points], label=name)
+    losses.set(xlabel="windows", ylabel="loss", yscale="log", title="training, mean of ten lines of the curve")
+    for name in FIGURES if checks else ():
+        every[1].plot([line["samples"] for line in checks], [line[name] for line in checks], "o-", ms=3, label=name)
+        every[1].set(xlabel="windows", ylim=(0, 1), title="held-out windows")
     held.plot([0, 1], [0, 1], color="0.7", lw=1)
     held.plot([said for said, _, _ in bins], [seen for _, seen, _ in bins], "o-", ms=3, label="calibrated matte")
     held.set(xlabel="confidence", ylabel="share damaged", xlim=(0, 1), ylim=(0, 1), title="held-out pixels")
-    for axes in (left, right, held):
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend()
+    for axes in every:
+        axes.legend()
         axes.grid(alpha=0.3)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target)
