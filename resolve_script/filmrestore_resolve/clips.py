@@ -68,7 +68,7 @@ class Source:
     @property
     def is_movie(self) -> bool:
         """Whether it is one file."""
-        return "#" not in self.pattern
+        return "#" not in Path(self.pattern).name
 
     def span(self, duration: int, keep: int) -> tuple[int, int]:
         """(first, last) number of the clip's frames, with up to `keep` frames beyond each end."""
@@ -177,7 +177,8 @@ def _located(clip: Clip, path: str, frames: int, rate: float) -> Source:
 
 def file_of(pattern: str, number: int) -> Path:
     """A file of a #### pattern."""
-    return Path(re.sub("#+", lambda run: str(number).zfill(len(run[0])), pattern))
+    path = Path(pattern)
+    return path.with_name(re.sub("#+", lambda run: str(number).zfill(len(run[0])), path.name))
 
 
 def _fact(clip: Clip, name: str) -> float:

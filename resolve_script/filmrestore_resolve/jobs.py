@@ -47,7 +47,7 @@ class Job:
     @property
     def is_movie(self) -> bool:
         """Whether one file is written."""
-        return "#" not in self.output
+        return "#" not in Path(self.output).name
 
 
 def make_job(name: str, source: str, span: tuple[int, int], wanted: Wanted, form: str) -> Job:
@@ -62,9 +62,10 @@ def make_job(name: str, source: str, span: tuple[int, int], wanted: Wanted, form
 
     Raises:
         OutputError: the folder cannot be written.
-        UsageError: a relative folder.
+        UsageError: a relative folder, or a source that is itself a result of that node.
     """
     run = wanted.run
+    _check_is_no_result(source, wanted.node)
     plain = _plain(name)
     root = _root(run, source)
     fields: dict[str, Any] = {"source": source, "span": f"{span[0]}-{span[1]}", "lossy": run.lossy or form == "prores"}
@@ -80,11 +81,24 @@ def make_job(name: str, source: str, span: tuple[int, int], wanted: Wanted, form
     return Job(wanted.node, fields, settings, span[0], span[1], folder)
 
 
+def _check_is_no_result(source: str, node: str) -> None:
+    """Running the script again on a clip whose take is the result would work on the result."""
+    try:
+        recipe = json.loads((Path(source).parent / RECIPE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not a folder of ours
+        return
+    if isinstance(recipe, dict) and recipe.get("node") == node:
+        raise UsageError(
+            f"{Path(source).name} is a result of {node} already: choose the clip's take of the scan (Take Selector), "
+            "then run the script again"
+        )
+
+
 def _ending(source: str, form: str) -> str:
     if form == "prores":
         return "mov"
     own = _OWN.get(Path(source).suffix.lower(), "dpx")
-    return f"{'#' * (source.count('#') or 4)}.{own if form == 'automatic' else form}"
+    return f"{'#' * (Path(source).name.count('#') or 4)}.{own if form == 'automatic' else form}"
 
 
 def _root(run: FilesChoices, source: str) -> Path:

@@ -130,8 +130,9 @@ def _bin(pool: Any, added: Added) -> Any:
 def _what(job: Job) -> list[Any]:
     if job.is_movie:
         return [job.output]
-    printf = re.sub("#+", lambda run: f"%0{len(run[0])}d", job.output)
-    return [{"FilePath": printf, "StartIndex": job.first, "EndIndex": job.last}]
+    path = Path(job.output)
+    printf = path.with_name(re.sub("#+", lambda run: f"%0{len(run[0])}d", path.name))
+    return [{"FilePath": str(printf), "StartIndex": job.first, "EndIndex": job.last}]
 
 
 def _shows(clip: Any, job: Job) -> bool:
@@ -139,6 +140,6 @@ def _shows(clip: Any, job: Job) -> bool:
     path = Path(str(call(clip, "GetClipProperty", "File Path") or ""))
     if job.is_movie:
         return path == Path(job.output)
-    width = job.output.count("#")
+    width = Path(job.output).name.count("#")
     name = Path(job.output).name.replace("#" * width, f"[{job.first:0{width}d}-{job.last:0{width}d}]")
     return path == Path(job.output).with_name(name)

@@ -41,12 +41,13 @@ class ScriptedEngine:
         if self.error is not None:
             raise self.error
         first, last = (int(number) for number in job["span"].split("-"))
-        if "#" not in job["output"]:
-            Path(job["output"]).write_bytes(b"movie")
+        output = Path(job["output"])
+        width = output.name.count("#")
+        if width == 0:
+            output.write_bytes(b"movie")
         for number in range(first, last + 1):
-            if "#" in job["output"]:
-                width = job["output"].count("#")
-                Path(job["output"].replace("#" * width, f"{number:0{width}d}")).write_bytes(b"picture")
+            if width:
+                output.with_name(output.name.replace("#" * width, f"{number:0{width}d}")).write_bytes(b"picture")
             progress(node, number - first + 1, last - first + 1)
         return {"frames": last - first + 1}
 

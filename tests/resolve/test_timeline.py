@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -38,6 +39,41 @@ def test_a_clip_gets_its_result_as_a_take_with_handles_at_the_same_frames(
     assert item.media.facts["File Path"].endswith("reel_restore.[1009-1042].dpx")
     assert len(world.timeline.tracks) == 1 and "a take on the clip" in said
     assert [folder.name for folder in world.root.folders] == ["FilmRestore"] and world.project.bin is world.root
+
+
+@pytest.mark.parametrize("name", ["reel #12", 'it\'s "his" ü', "a;b $(c) {d}"])
+def test_a_scan_in_a_folder_of_an_odd_name_gets_its_result_beside_it(
+    world: World, engine: ScriptedEngine, scan: Path, settings_file: Path, capsys: Any, name: str
+) -> None:
+    odd = scan.rename(scan.with_name(name))
+    item = put(world, odd)
+    said = run(world, engine, settings_file, capsys)
+    assert "a take on the clip" in said, said
+    assert item.take == 2 and Path(engine.asked[0][1]["output"]).is_relative_to(odd / "FilmRestore")
+    assert len(engine.asked) == 1
+
+
+def test_a_result_is_not_restored_again_and_can_be_given_grain(
+    world: World, engine: ScriptedEngine, scan: Path, settings_file: Path, capsys: Any
+) -> None:
+    put(world, scan)
+    run(world, engine, settings_file, capsys)
+    assert "is a result of restore already" in run(world, engine, settings_file, capsys)
+    assert "a take on the clip" in run(world, engine, settings_file, capsys, node="grain")
+    assert [node for node, _, _ in engine.asked] == ["restore", "grain"]
+
+
+def test_a_timeline_of_five_thousand_clips_is_looked_through_in_time(
+    world: World, engine: ScriptedEngine, scan: Path, settings_file: Path, capsys: Any
+) -> None:
+    item = put(world, scan)
+    for number in range(5000):
+        world.clip(item.media, at=START + 1000 + 10 * number, left=20, duration=10)
+    item.colour = "Orange"
+    began = perf_counter()
+    said = run(world, engine, settings_file, capsys, clips="clip colour")
+    assert "a take on the clip" in said and len(engine.asked) == 1
+    assert perf_counter() - began < 20  # a second on a quiet machine
 
 
 @pytest.mark.parametrize("counts_from", ["zero", "file"])

@@ -68,6 +68,7 @@ def repair(
     protect: F32 | None = None,
     defect_map: F32 | None = None,
     roi: Box | None = None,
+    grain_frame: int | None = None,
     meter: Meter,
 ) -> Repair:
     """Composites what the tiles propose into the frame's own codes.
@@ -83,6 +84,7 @@ def repair(
         protect: (h, w) 0..1, where nothing may be touched.
         defect_map: (h, w) 0..1, where something must be.
         roi: Only here.
+        grain_frame: The frame whose draw of grain generated pixels get; its own when None.
         meter: Told how long the stages take.
     """
     scan = frame.picture()
@@ -108,7 +110,8 @@ def repair(
         if protect is not None:
             matte *= 1.0 - protect
         matte[confidence < 0] = 0
-        codes, origin = _lay_over(frame, scan, blended, matte, colour, settings, grain, meter)
+        draw = frame.number if grain_frame is None else grain_frame
+        codes, origin = _lay_over(scan, blended, matte, colour, settings, grain, draw, meter)
         matte[origin == Origin.UNTOUCHED] = 0
     return Repair(codes=codes, matte=matte, origin=origin, taken_back=taken_back)
 
@@ -208,13 +211,13 @@ def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: Rest
 
 
 def _lay_over(
-    frame: Frame,
     scan: Codes,
     blended: Blended,
     matte: F32,
     colour: Colour,
     settings: RestoreSettings,
     grain: GrainModel | None,
+    grain_frame: int,
     meter: Meter,
 ) -> tuple[Codes, NDArray[np.uint8]]:
     """The composite, and the origin of every pixel whose code it changed."""
@@ -224,7 +227,7 @@ def _lay_over(
     net[mask] = fill.mean(axis=-1, keepdims=True) if _is_neutral(scan) else fill
     if grain is not None and settings.grain > 0:  # a mean of neighbours has lost grain as well
         with meter.stage("grain"):
-            net = regrain(net, mask, grain, settings.seed, frame.number, settings.grain)
+            net = regrain(net, mask, grain, settings.seed, grain_frame, settings.grain)
     old, new = scan[mask], colour.from_net(net[mask][None])[0]
     mixed = _blend(old, new, matte[mask] * np.float32(settings.strength * settings.mix))
     codes = scan.copy()
