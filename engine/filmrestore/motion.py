@@ -31,6 +31,9 @@ LUMA_GAIN = 230.0  # leaves net values up to 1.1 (well over scene white) unclipp
 SPIKE = 12.0  # 8-bit levels by which a frame must differ from both neighbours to be thought dirty
 LEVEL_CELL = 16  # px; flicker is smoother than this
 LEVEL_BOUND = 0.1  # net units; about three quarters of a stop
+TONES = 8  # steps of tone, each with as many pixels, that flicker may move apart
+TONE_PIXELS = 64  # fewer pixels tell nothing of a tone
+TONE_DOUBT = 0.01  # net units by which a tone's median differs for other reasons
 
 
 def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 10 h w"]:
@@ -60,6 +63,7 @@ def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 
         for b in neighbours:
             side = int(b > centre)
             warped, valid = compensate(frames[b], repaired[b])
+            warped = match_tone(warped, frames[centre], valid)
             warped = match_level(warped, frames[centre], valid)
             stack[centre, 3 * side : 3 * side + 3] = np.moveaxis(warped * valid[..., None], 2, 0)
             stack[centre, VALID][side] = valid
@@ -109,6 +113,27 @@ def compensate(
     warped = cv2.remap(neighbour, x, y, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = (x > -1) & (x < width) & (y > -1) & (y < height)
     return warped.reshape(height, width, -1), inside.astype(np.float32)
+
+
+def match_tone(
+    warped: Float32[Array, "h w 3"], centre: Float32[Array, "h w 3"], valid: Float32[Array, "h w"]
+) -> Float32[Array, "h w 3"]:
+    """`warped` with its blacks, middle and lights each moved to those of `centre`: flicker that is no mere factor.
+
+    The offset of a tone is the median difference of the pixels that have it, less what grain and motion make of it.
+    """
+    tone = warped.mean(axis=2)
+    difference = (centre.mean(axis=2) - tone)[valid > 0]
+    seen = tone[valid > 0]
+    if seen.size < TONES * TONE_PIXELS:
+        return warped
+    edges = np.quantile(seen, np.linspace(0, 1, TONES + 1))
+    places = np.searchsorted(edges[1:-1], seen)
+    levels = np.array([np.median(difference[places == n]) if (places == n).any() else 0.0 for n in range(TONES)])
+    levels = np.clip(np.sign(levels) * np.maximum(np.abs(levels) - TONE_DOUBT, 0), -LEVEL_BOUND, LEVEL_BOUND)
+    offset = np.interp(tone, 0.5 * (edges[:-1] + edges[1:]), levels).astype(np.float32)
+    matched: Float32[Array, "h w 3"] = warped + offset[..., None]
+    return matched
 
 
 def match_level(

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from numpy import ndarray as Array
 
-from .motion import compensate, flow, luma8, match_level
+from .motion import compensate, flow, luma8, match_level, match_tone
 
 REACH = 2
 """Frames to either side that are asked."""
@@ -72,7 +72,7 @@ def recover(
             field = flow(lumas[centre], lumas[b])
             seen, inside = compensate(whole[b], field, cubic=True)
             damaged, _ = compensate(holes[b].astype(np.float32)[..., None], field)
-            seen = match_level(seen, whole[centre], inside)
+            seen = match_level(match_tone(seen, whole[centre], inside), whole[centre], inside)
             share = inside * np.clip(1 - 2 * damaged[..., 0], 0, 1) * _agreement(seen, whole[centre], holes[centre])
             share *= np.float32(1.0 if abs(b - centre) == 1 else FAR)
             total += seen * share[..., None]
