@@ -31,6 +31,9 @@ LUMA_GAIN = 230.0  # leaves net values up to 1.1 (well over scene white) unclipp
 SPIKE = 12.0  # 8-bit levels by which a frame must differ from both neighbours to be thought dirty
 LEVEL_CELL = 16  # px; flicker is smoother than this
 LEVEL_BOUND = 0.1  # net units; about three quarters of a stop
+TONES = 8  # steps of tone, each with as many pixels, that flicker may move apart
+TONE_PIXELS = 64  # fewer pixels tell nothing of a tone
+TONE_DOUBT = 0.01  # net units by which a tone's median differs for other reasons
 
 
 def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 10 h w"]:
@@ -60,7 +63,8 @@ def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 
         for b in neighbours:
             side = int(b > centre)
             warped, valid = compensate(frames[b], repaired[b])
-            warped = _match_level(warped, frames[centre], valid)
+            warped = match_tone(warped, frames[centre], valid)
+            warped = match_level(warped, frames[centre], valid)
             stack[centre, 3 * side : 3 * side + 3] = np.moveaxis(warped * valid[..., None], 2, 0)
             stack[centre, VALID][side] = valid
             stack[centre, AGREEMENT][side] = _agreement(repaired[b], fields[b, centre]) * valid
@@ -92,20 +96,58 @@ def flow(a: UInt8[Array, "h w"], b: UInt8[Array, "h w"]) -> Float32[Array, "h w 
 
 
 def compensate(
-    neighbour: Float32[Array, "h w c"], field: Float32[Array, "h w 2"]
+    neighbour: Float32[Array, "h w c"], field: Float32[Array, "h w 2"], *, cubic: bool = False
 ) -> tuple[Float32[Array, "h w c"], Float32[Array, "h w"]]:
     """A neighbour brought onto the frame that `field` starts from.
 
+    Args:
+        cubic: Bicubic, which keeps detail and grain and may overshoot a little, instead of bilinear.
+
     Returns:
-        The picture, bilinear, and 1 where it came from inside the neighbour, else 0.
+        The picture, and 1 where it came from inside the neighbour, else 0.
     """
     cv2.setNumThreads(1)
     height, width = field.shape[:2]
     x = field[..., 0] + np.arange(width, dtype=np.float32)
     y = field[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    warped = cv2.remap(neighbour, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.remap(neighbour, x, y, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = (x > -1) & (x < width) & (y > -1) & (y < height)
     return warped.reshape(height, width, -1), inside.astype(np.float32)
+
+
+def match_tone(
+    warped: Float32[Array, "h w 3"], centre: Float32[Array, "h w 3"], valid: Float32[Array, "h w"]
+) -> Float32[Array, "h w 3"]:
+    """`warped` with its blacks, middle and lights each moved to those of `centre`: flicker that is no mere factor.
+
+    The offset of a tone is the median difference of the pixels that have it, less what grain and motion make of it.
+    """
+    tone = warped.mean(axis=2)
+    difference = (centre.mean(axis=2) - tone)[valid > 0]
+    seen = tone[valid > 0]
+    if seen.size < TONES * TONE_PIXELS:
+        return warped
+    edges = np.quantile(seen, np.linspace(0, 1, TONES + 1))
+    places = np.searchsorted(edges[1:-1], seen)
+    levels = np.array([np.median(difference[places == n]) if (places == n).any() else 0.0 for n in range(TONES)])
+    levels = np.clip(np.sign(levels) * np.maximum(np.abs(levels) - TONE_DOUBT, 0), -LEVEL_BOUND, LEVEL_BOUND)
+    offset = np.interp(tone, 0.5 * (edges[:-1] + edges[1:]), levels).astype(np.float32)
+    matched: Float32[Array, "h w 3"] = warped + offset[..., None]
+    return matched
+
+
+def match_level(
+    warped: Float32[Array, "h w 3"], centre: Float32[Array, "h w 3"], valid: Float32[Array, "h w"]
+) -> Float32[Array, "h w 3"]:
+    """`warped` moved to the brightness of `centre`: a smooth, bounded offset, blind to small defects."""
+    height, width = valid.shape
+    cells = (-(-width // LEVEL_CELL), -(-height // LEVEL_CELL))
+    bounded = np.clip((centre - warped) * valid[..., None], -LEVEL_BOUND, LEVEL_BOUND)
+    mean = cv2.resize(bounded, cells, interpolation=cv2.INTER_AREA).reshape(cells[1], cells[0], 3)
+    middle = np.dstack([cv2.medianBlur(np.ascontiguousarray(mean[..., channel]), 5) for channel in range(3)])
+    offset = cv2.resize(cv2.blur(middle, (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
+    level: Float32[Array, "h w 3"] = warped + offset
+    return level
 
 
 def _repair_under_spikes(
@@ -147,17 +189,3 @@ def _agreement(there: Float32[Array, "h w 2"], back: Float32[Array, "h w 2"]) ->
     miss = there + returned
     agreement: Float32[Array, "h w"] = np.exp(-0.5 * (miss[..., 0] ** 2 + miss[..., 1] ** 2))
     return agreement
-
-
-def _match_level(
-    warped: Float32[Array, "h w 3"], centre: Float32[Array, "h w 3"], valid: Float32[Array, "h w"]
-) -> Float32[Array, "h w 3"]:
-    """`warped` moved to the brightness of `centre`: a smooth, bounded offset, blind to small defects."""
-    height, width = valid.shape
-    cells = (-(-width // LEVEL_CELL), -(-height // LEVEL_CELL))
-    bounded = np.clip((centre - warped) * valid[..., None], -LEVEL_BOUND, LEVEL_BOUND)
-    mean = cv2.resize(bounded, cells, interpolation=cv2.INTER_AREA).reshape(cells[1], cells[0], 3)
-    middle = np.dstack([cv2.medianBlur(np.ascontiguousarray(mean[..., channel]), 5) for channel in range(3)])
-    offset = cv2.resize(cv2.blur(middle, (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
-    level: Float32[Array, "h w 3"] = warped + offset
-    return level

@@ -68,9 +68,11 @@ def toggle(group: Any) -> None:
         for number, plate in enumerate(panel.inputs):
             node.setInput(number, group.node(plate))
         for entry in panel.entries():
-            if entry.kind == "text" and entry.is_setting:
+            if not entry.is_setting or group.knob(entry.name) is None:
+                continue
+            if entry.kind == "text":
                 node[entry.name].setValue(group[entry.name].value())  # expressions are numbers: texts go over once
-            elif entry.is_setting:
+            else:
                 node[entry.name].setExpression(f"parent.{entry.name}")
         colour = of_script()
         node["colourspace"].setValue(colour.working_space)

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from filmrestore.errors import UsageError
 from filmrestore.settings import (
     DEGRADE_PRESETS,
     DegradeSettings,
@@ -228,5 +229,12 @@ NODES: dict[str, Node] = {
 
 
 def node_of(work: str) -> Node:
-    """The node that the engine calls so."""
-    return next(node for node in NODES.values() if node.work == work)
+    """The node that the engine calls so.
+
+    Raises:
+        UsageError: none is called so.
+    """
+    for node in NODES.values():
+        if node.work == work:
+            return node
+    raise UsageError(f"a node says that it does {work!r}: expected {', '.join(one.work for one in NODES.values())}")

@@ -16,6 +16,8 @@ from filmrestore.errors import Cancelled, FilmRestoreError, OutputError
 from .frames import path_of, runs_of
 from .tell import no_undo
 
+_MOST_AT_ONCE = 4  # no signal reaches Python while Nuke renders, and a farm kills after two minutes
+
 
 def render_input(
     group: Any,
@@ -60,7 +62,7 @@ def render_input(
     changed = []
     try:
         with _writing(group, name, f"{incoming}/in.%04d.exr", is_mask) as write:
-            for first, last in runs_of(frames):
+            for first, last in _at_once(frames):
                 if is_stopped():
                     raise Cancelled("stopped while the input was rendered")
                 _execute(write, first, last, view or str(nuke.views()[0]), name)
@@ -70,6 +72,17 @@ def render_input(
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     return changed
+
+
+def _at_once(frames: Iterable[int]) -> list[tuple[int, int]]:
+    """(first, last) of what Nuke renders before a stop is asked for; its own window has a Cancel of its own."""
+    if nuke.GUI:
+        return runs_of(frames)
+    return [
+        (n, min(n + _MOST_AT_ONCE - 1, last))
+        for first, last in runs_of(frames)
+        for n in range(first, last + 1, _MOST_AT_ONCE)
+    ]
 
 
 def _execute(write: Any, first: int, last: int, view: str, name: str) -> None:

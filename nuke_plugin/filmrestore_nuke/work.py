@@ -93,7 +93,7 @@ def plan(group: Any, frames: list[int]) -> list[Work]:
 
 
 def settings_of(group: Any, panel: Node) -> dict[str, Any]:
-    """The node's settings, checked.
+    """The node's settings, checked. A node that an older version made lacks the newer ones, which have their defaults.
 
     Raises:
         UsageError: a value out of range.
@@ -102,7 +102,7 @@ def settings_of(group: Any, panel: Node) -> dict[str, Any]:
     values = {
         entry.name: kinds.get(entry.kind, str)(group[entry.name].value())
         for entry in panel.entries()
-        if entry.is_setting
+        if entry.is_setting and group.knob(entry.name) is not None
     }
     panel.settings.from_dict(values)
     return values

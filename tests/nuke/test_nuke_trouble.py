@@ -82,6 +82,19 @@ def test_a_range_that_no_shot_has_is_told_at_once(nuke: ModuleType, clip: str, t
     assert main([str(tmp_path / "comp.nk"), "--node", "FilmRestore1", "--frames=1-4000000000x2"]) == 2
 
 
+def test_a_node_of_an_older_version_works_and_one_of_no_kind_is_told(
+    nuke: ModuleType, engine: Server, clip: str, tmp_path: Path
+) -> None:
+    node = node_on(nuke, read_of(nuke, clip), tmp_path / "out")
+    del node._knobs["guard"]
+    nuke.frame(1003)
+    press(node, "restore_frame")
+    assert not SESSION.messages and (tmp_path / "out" / "result.1003.exr").is_file()
+    node["filmrestore"].setValue("__import__('os')")
+    press(node, "restore_frame")
+    assert "expected restore, degrade, grain" in SESSION.messages.pop()
+
+
 def test_two_nodes_never_write_into_one_folder(nuke: ModuleType, engine: Server, clip: str, tmp_path: Path) -> None:
     read = read_of(nuke, clip)
     first = node_on(nuke, read, tmp_path / "out")
@@ -93,6 +106,25 @@ def test_two_nodes_never_write_into_one_folder(nuke: ModuleType, engine: Server,
     nuke.frame(1003)
     press(first, "restore_frame")
     assert not SESSION.messages and (tmp_path / "out" / "result.1003.exr").is_file()
+
+
+def test_a_stop_is_heard_while_the_plate_is_rendered(terminal: ModuleType, clip: str, tmp_path: Path) -> None:
+    from filmrestore_nuke.terminal import main
+
+    script = build_script(tmp_path, clip, FRAMES, knobs={"plate": "rendered", "folder": str(tmp_path / "out")})
+    rendered: list[tuple[int, int]] = []
+    execute = terminal.execute
+
+    def stopped(write: Any, first: int, last: int, *rest: Any) -> None:
+        rendered.append((first, last))
+        execute(write, first, last, *rest)
+        signal.raise_signal(signal.SIGTERM)
+
+    terminal.execute = stopped  # type: ignore[attr-defined]
+    assert main([str(script), "--node", "FilmRestore1", "--frames=1003"]) == 130
+    assert rendered == [(1000, 1003)]
+    assert len(list((tmp_path / "out" / "plate").glob("plate.*"))) == 4
+    assert not list((tmp_path / "out" / "plate").glob("incoming*"))
 
 
 def small_disk(folder: Path, size: str) -> None:

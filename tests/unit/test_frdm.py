@@ -14,11 +14,12 @@ from filmrestore.errors import WeightsError
 from filmrestore.frame import Box
 from filmrestore.motion import AGREEMENT, CHANNELS, NEXT, PREVIOUS, VALID
 from filmrestore.restorers.base import Context, Origin, load_restorer
-from filmrestore.restorers.frdm import sampler
+from filmrestore.restorers.frdm import base, sampler
+from filmrestore.restorers.frdm.base import DAMAGED, FIRES, Base, bases
+from filmrestore.restorers.frdm.base import MARGIN as WIDER
 from filmrestore.restorers.frdm.blocks import GlobalFusion, PromptSocket, TemporalAttention, position_mask
 from filmrestore.restorers.frdm.calibration import Calibration
 from filmrestore.restorers.frdm.fill import fill
-from filmrestore.restorers.frdm.guidance import MIX, Guidance
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet, new_net
 from filmrestore.restorers.frdm.noise import noise
 from filmrestore.restorers.frdm.restorer import CORE, FACTS, MARGIN, FrdmRestorer, _origin, _parts
@@ -159,13 +160,13 @@ def test_the_null_prompt_changes_nothing_even_after_training():
     net = small_net(learns=True)
     given = inputs(32, 32)
     null = torch.zeros(1, 3, dtype=torch.long)
-    assert torch.equal(net.guide(**given).base, net.guide(**given, prompt=null).base)
+    assert torch.equal(net.guide(**given).matte_logits, net.guide(**given, prompt=null).matte_logits)
     words = torch.tensor([[1, 2, 1]])
     optimizer = torch.optim.AdamW(net.parameters(), lr=0.1)
-    net.guide(**given, prompt=words).base.sum().backward()
+    net.guide(**given, prompt=words).matte_logits.sum().backward()
     optimizer.step()
-    assert torch.equal(net.guide(**given).base, net.guide(**given, prompt=null).base)
-    assert not torch.equal(net.guide(**given).base, net.guide(**given, prompt=words).base)
+    assert torch.equal(net.guide(**given).matte_logits, net.guide(**given, prompt=null).matte_logits)
+    assert not torch.equal(net.guide(**given).matte_logits, net.guide(**given, prompt=words).matte_logits)
 
 
 def test_a_prompt_has_one_scale_and_shift_for_each_channel():
@@ -283,33 +284,10 @@ def test_the_coarse_picture_leads_inside_large_mattes_only():
 
 
 @pytest.mark.parametrize("frames", [1, 3, 5])
-def test_an_untrained_net_mixes_its_sources_evenly(frames):
-    given = inputs(frames=frames)
-    guidance = small_net(waken=False).guide(**given)
-    assert float((guidance.mix - 0.25).abs().max()) < 1e-6
-    assert not guidance.residual.any()
-    matte = guidance.matte_logits.sigmoid()
-    around = fill(given["window"][0], matte[0])[None]
-    seen = given["evidence"]
-    expected = (given["window"] + seen[:, :, PREVIOUS] + seen[:, :, NEXT] + around) / 4
-    assert float((guidance.base - expected).abs().max()) < 1e-5
-
-
-def test_missing_neighbours_have_no_share():
-    given = inputs()
-    given["evidence"][:, :, VALID.start] = 0
-    mix = small_net().guide(**given).mix
-    assert not mix[:, :, MIX.index("previous")].any()
-    assert float((mix.sum(dim=2) - 1).abs().max()) < 1e-6
-
-
-def test_known_defects_take_nothing_from_the_scan():
-    given = inputs()
-    known = torch.zeros(1, 5, 1, 64, 64)
-    known[..., 16:32, 16:32] = 1
-    mix = small_net().guide(**given, known=known).mix
-    assert float(mix[:, :, 0, 16:32, 16:32].max()) < 1e-3
-    assert float(mix[:, :, 0, 40:, 40:].min()) > 0.01
+def test_an_untrained_net_finds_nothing(frames):
+    confidence = small_net(waken=False).guide(**inputs(frames=frames)).matte_logits.sigmoid()
+    assert confidence.shape == (1, frames, 1, 64, 64)
+    assert float(confidence.max()) < FIRES
 
 
 def test_a_pixel_does_not_depend_on_the_far_side_of_its_patch():
@@ -318,19 +296,18 @@ def test_a_pixel_does_not_depend_on_the_far_side_of_its_patch():
     other = {name: value.clone() for name, value in given.items()}
     other["window"][..., :32] = 1 - other["window"][..., :32]
     here, there = net.guide(**given), net.guide(**other)
-    assert torch.equal(here.base[..., 512:], there.base[..., 512:])
     assert torch.equal(here.matte_logits[..., 512:], there.matte_logits[..., 512:])
-    assert not torch.equal(here.base[..., 32:64], there.base[..., 32:64])
+    assert torch.equal(here.class_logits[..., 512:], there.class_logits[..., 512:])
+    assert not torch.equal(here.matte_logits[..., 32:64], there.matte_logits[..., 32:64])
 
 
 def test_denoiser_starts_at_the_base():
     net = small_net(waken=False)
     guidance = net.guide(**inputs(32, 32))
     windows, frames = torch.tensor([0, 0]), torch.tensor([1, 3])
-    base = guidance.base[windows, frames]
-    x = torch.rand_like(base)
-    clean = net.denoise(x, torch.ones(2), x, base, torch.ones(2, 1, 32, 32), guidance.features_of(windows, frames))
-    assert torch.equal(clean, base)
+    start, x, inside = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
+    clean = net.denoise(x, torch.ones(2), x, start, inside, inside / 2, guidance.features_of(windows, frames))
+    assert torch.equal(clean, start)
 
 
 def test_every_weight_learns():
@@ -339,10 +316,10 @@ def test_every_weight_learns():
         net.guidance.texture.gain.normal_(1, 0.1)
     guidance = net.guide(**inputs(32, 32), prompt=torch.tensor([[1, 1, 1]]))
     index = torch.tensor([0])
-    base = guidance.base[index, index]
+    base, inside = torch.rand(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
     features = guidance.features_of(index, index)
-    clean = net.denoise(base + 0.1, torch.ones(1), base + 0.2, base, torch.ones(1, 1, 32, 32), features)
-    loss = clean.sum() + guidance.base.sum() + guidance.matte_logits.sum() + guidance.class_logits.square().sum()
+    clean = net.denoise(base + 0.1, torch.ones(1), base + 0.2, base, inside, inside / 2, features)
+    loss = clean.sum() + guidance.matte_logits.sum() + guidance.class_logits.square().sum()
     loss.backward()
     idle = [name for name, value in net.named_parameters() if value.grad is None or not value.grad.any()]
     assert idle == []
@@ -357,7 +334,7 @@ def test_saves_and_loads_as_diffusers_does(tmp_path):
     net = small_net()
     net.save_pretrained(tmp_path)
     back = FrdmNet.from_pretrained(tmp_path).requires_grad_(False)
-    assert torch.equal(back.guide(**inputs(32, 32)).base, net.guide(**inputs(32, 32)).base)
+    assert torch.equal(back.guide(**inputs(32, 32)).matte_logits, net.guide(**inputs(32, 32)).matte_logits)
     assert tuple(back.config.widths) == SIZES["frdm-test"]["widths"]
 
 
@@ -447,7 +424,7 @@ def test_calibration_that_cannot_be_is_refused(entry):
 def weights(tmp_path_factory):
     net = small_net()
     with torch.no_grad():
-        net.guidance.head.bias[:4] = -1.5
+        net.guidance.head.bias[:4] = -6.0
     path = tmp_path_factory.mktemp("weights") / "frdm.safetensors"
     save_weights(net, path, {})
     return load_weights(path)
@@ -470,6 +447,10 @@ def test_missing_shipped_weights_are_an_error_that_says_what_to_do(monkeypatch, 
         load_restorer("frdm")
 
 
+def _wider(mask: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.max_pool2d(mask.float(), 2 * WIDER + 1, stride=1, padding=WIDER) > 0
+
+
 def test_the_sampler_touches_nothing_outside_its_matte(weights):
     restorer = FrdmRestorer(weights, torch.device("cpu"))
     window = torch.rand(5, 3, 96, 96, generator=torch.Generator().manual_seed(0))
@@ -478,7 +459,7 @@ def test_the_sampler_touches_nothing_outside_its_matte(weights):
     final = restorer(window, replace(context_of(96, 96), matte=known))
     preview = restorer(window, replace(context_of(96, 96, quality="preview"), matte=known))
     assert torch.equal(final.matte, preview.matte)
-    outside = (final.matte <= 0.3).expand_as(final.picture)
+    outside = ~_wider(final.matte >= FIRES).expand_as(final.picture)
     assert bool(outside.any()) and not bool(outside.all())
     assert torch.equal(final.picture[outside], preview.picture[outside])
     assert not torch.equal(final.picture[~outside], preview.picture[~outside])
@@ -497,8 +478,8 @@ def test_the_sampler_runs_where_the_matte_fires_and_never_on_more_than_the_patch
 def test_a_large_defect_calls_the_coarse_picture_and_stays_finite(weights, monkeypatch):
     restorer = FrdmRestorer(weights, torch.device("cpu"))
     calls = []
-    coarse = FrdmRestorer._coarse
-    monkeypatch.setattr(FrdmRestorer, "_coarse", lambda *given: calls.append(1) or coarse(*given))
+    coarse = base._coarse
+    monkeypatch.setattr(base, "_coarse", lambda *given: calls.append(1) or coarse(*given))
     window = torch.rand(5, 3, 96, 130, generator=torch.Generator().manual_seed(0))
     known = torch.zeros(5, 1, 96, 130)
     known[2, :, 20:80, 20:80] = 1
@@ -517,7 +498,7 @@ def test_another_seed_changes_repairs_only(weights):
     assert torch.equal(one.matte, two.matte)
     changed = (one.picture != two.picture).any(dim=1, keepdim=True)
     assert bool(changed.any())
-    assert not bool((changed & (one.matte <= 0.3)).any())
+    assert not bool((changed & ~_wider(one.matte >= FIRES)).any())
 
 
 def test_bfloat16_is_close_to_float32(weights):
@@ -529,27 +510,36 @@ def test_bfloat16_is_close_to_float32(weights):
 
 
 @pytest.mark.parametrize(
-    ("mix", "residual", "sampled", "origin"),
-    [
-        ((0.1, 0.4, 0.4, 0.1), 0.0, 0.0, Origin.RECOVERED),
-        ((0.1, 0.2, 0.1, 0.6), 0.0, 0.0, Origin.INTERPOLATED),
-        ((0.1, 0.4, 0.4, 0.1), 0.2, 0.0, Origin.GENERATED),
-        ((0.1, 0.4, 0.4, 0.1), 0.0, 0.2, Origin.GENERATED),
-    ],
+    ("trust", "sampled", "origin"),
+    [(0.8, 0.0, Origin.RECOVERED), (0.2, 0.0, Origin.INTERPOLATED), (0.8, 0.2, Origin.GENERATED)],
 )
-def test_origin_says_where_pixels_come_from(mix, residual, sampled, origin):
-    shape = (1, 1, 3, 4, 4)
-    base = torch.full(shape, 0.5)
-    guidance = Guidance(
-        matte_logits=torch.zeros(1, 1, 1, 4, 4),
-        base=base,
-        mix=torch.tensor(mix).view(1, 1, 4, 1, 1).expand(1, 1, 4, 4, 4),
-        residual=torch.full(shape, residual),
-        class_logits=torch.zeros(1, 1, 6, 4, 4),
-        features=[],
-    )
-    found = _origin(guidance, 0, base[:, 0] + sampled)
+def test_origin_says_where_pixels_come_from(trust, sampled, origin):
+    shape = (1, 1, 4, 4)
+    start = Base(torch.full((1, 3, 4, 4), 0.5), torch.full(shape, trust), torch.ones(shape, dtype=torch.bool))
+    found = _origin(start, start.picture + sampled)
     assert bool((found[..., 1:3, 1:3] == int(origin)).all())
+
+
+def test_the_base_is_the_scan_where_nothing_is_found():
+    window = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    confidence = torch.zeros(5, 1, 32, 32)
+    confidence[2, 0, 10:14, 10:14] = FIRES
+    there = torch.ones(5, dtype=torch.bool)
+    first, second = bases(window, confidence, there, [1, 2], coarse=False)
+    assert torch.equal(first.picture, window[1:2]) and not first.inside.any()
+    assert int(second.inside.sum()) == 100  # three pixels wider on each side
+    assert torch.equal(second.picture[..., 20:, :], window[2:3, :, 20:])
+    assert not torch.equal(second.picture[..., 10:14, 10:14], window[2:3, :, 10:14, 10:14])
+
+
+def test_the_base_takes_nothing_from_what_is_damaged_itself():
+    window = torch.full((5, 3, 48, 48), 0.4)
+    window[:, :, 20:24, 20:24] = 1.0  # a mark that stays
+    confidence = torch.zeros(5, 1, 48, 48)
+    confidence[:, 0, 20:24, 20:24] = DAMAGED
+    (found,) = bases(window, confidence, torch.ones(5, dtype=torch.bool), [2], coarse=False)
+    assert float((found.picture - 0.4).abs().max()) < 1e-4
+    assert float(found.trust[..., 20:24, 20:24].max()) < 1e-3
 
 
 def test_agreement_and_validity_lie_behind_the_pictures():

@@ -232,7 +232,10 @@ def test_a_killed_run_leaves_no_half_written_file(scans: dict[str, Shot], tmp_pa
         [sys.executable, "-c", code, str(shot.path), str(tmp_path / "o.####.exr")], stdout=subprocess.PIPE
     )
     assert child.stdout is not None and child.stdout.readline() == b"ready\n"
-    time.sleep(0.3)
+    for _ in range(600):
+        if len(list(tmp_path.glob("o.*.exr"))) > 5:
+            break
+        time.sleep(0.05)
     child.kill()
     child.wait()
     child.stdout.close()

@@ -115,3 +115,22 @@ def test_outside_of_the_neighbour_is_marked():
     _, inside = compensate(picture, np.full((40, 40, 2), (5.0, 0.0), np.float32))
     assert inside[:, :34].min() == 1
     assert inside[:, 35:].max() == 0
+
+
+def test_blacks_that_are_lifted_in_a_neighbour_alone_are_no_difference():
+    window = moving(3, (0, 0))
+    window[:, :, 30:60, 30:60] *= np.float32(0.2)  # a dark coat, smaller than what level matching sees
+    window[[0, 2]] += np.float32(0.25) * np.clip(np.float32(0.3) - window[[0, 2]], 0, None)
+    seen = evidence(window, (True,) * 3)[1]
+    coat = (slice(None), slice(34, 56), slice(34, 56))
+    assert float((window[0] - window[1])[coat].mean()) > 0.04
+    for neighbour in (PREVIOUS, NEXT):
+        assert float(np.abs((seen[neighbour] - window[1])[coat]).mean()) < 0.02
+
+
+def test_a_defect_is_not_matched_away():
+    window = moving(3, (0, 0))
+    window[1, :, 40:46, 50:56] = 0.95
+    seen = evidence(window, (True,) * 3)[1]
+    for neighbour in (PREVIOUS, NEXT):
+        assert float(np.abs((seen[neighbour] - window[0])[:, 40:46, 50:56]).mean()) < 0.02

@@ -200,9 +200,9 @@ def _size_fits(box: Box, area: int, settings: RestoreSettings) -> bool:
 
 
 def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: RestoreSettings) -> F32:
-    """The region one pixel wider (the scanner's blur spreads a defect's edge), then half a pixel's feather."""
+    """The region, wider by the setting, and half of a repair on the one pixel around it."""
     core = region.astype(np.uint8)
-    radius = 1 + round(settings.grow)
+    radius = round(settings.grow)
     core = np.asarray(cv2.dilate(core, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))))
     rim = np.asarray(cv2.dilate(core, np.ones((3, 3), np.uint8)))
     matte = (core.astype(np.float32) + rim.astype(np.float32)) / np.float32(2)
@@ -225,10 +225,9 @@ def _lay_over(
     net = colour.to_net(scan)
     fill = blended.picture[mask]
     net[mask] = fill.mean(axis=-1, keepdims=True) if _is_neutral(scan) else fill
-    made = mask & (blended.origin >= Origin.INTERPOLATED)
-    if grain is not None and settings.grain > 0 and made.any():
+    if grain is not None and settings.grain > 0:  # a mean of neighbours has lost grain as well
         with meter.stage("grain"):
-            net = regrain(net, made, grain, settings.seed, grain_frame, settings.grain)
+            net = regrain(net, mask, grain, settings.seed, grain_frame, settings.grain)
     old, new = scan[mask], colour.from_net(net[mask][None])[0]
     mixed = _blend(old, new, matte[mask] * np.float32(settings.strength * settings.mix))
     codes = scan.copy()

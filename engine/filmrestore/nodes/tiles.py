@@ -35,7 +35,8 @@ _MARGIN = 3  # pixels kept around what the matte may touch: hysteresis, growth b
 def code_digest() -> str:
     """A hash of the source code that decides what a tile holds: an edited network never meets old tiles."""
     root = Path(__file__).parent.parent
-    shared = [root / f"{name}.py" for name in ("cache", "colour", "frame", "motion", "patches", "nodes/tiles")]
+    names = ("cache", "colour", "frame", "motion", "patches", "recovery", "nodes/tiles")
+    shared = [root / f"{name}.py" for name in names]
     digest = xxhash.xxh3_64()
     for path in sorted([*shared, *root.glob("restorers/**/*.py")]):
         digest.update(path.read_bytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..restorers.frdm.base import bases
 from ..restorers.frdm.calibration import Calibration
 from ..restorers.frdm.guidance import Guidance
 from ..restorers.frdm.network import FrdmNet
@@ -21,32 +22,33 @@ def guidance_of(network: FrdmNet, sample: Sample) -> Guidance:
         return network.guide(batch.scan, batch.evidence, batch.present, batch.overview, batch.box)
 
 
-def network_answer(
-    network: FrdmNet, calibration: Calibration | None = None, *, sampler: bool = False, inside: float = 0.25
-) -> Answer:
+def network_answer(network: FrdmNet, calibration: Calibration | None = None, *, sampler: bool = False) -> Answer:
     """Matte and picture of a network.
 
     Args:
         network: In evaluation mode, on the CPU.
         calibration: Of the matte; None takes the logits as they are.
-        sampler: Whether the bridge finishes the base estimate.
-        inside: Confidence from which the bridge works on a pixel.
+        sampler: Whether the bridge finishes the base.
     """
 
     @torch.no_grad()
     def answer(sample: Sample) -> tuple[Tensor, Tensor]:
         guidance = guidance_of(network, sample)
-        logits, base = guidance.matte_logits[0], guidance.base[0]
-        matte = calibration.confidence(logits, guidance.class_logits[0]) if calibration else logits.sigmoid()
+        logits, kinds = guidance.matte_logits[0], guidance.class_logits[0]
+        matte = calibration.confidence(logits, kinds) if calibration else logits.sigmoid()
+        present, frames = torch.tensor(sample.present), range(len(sample.scan))
+        found = list(bases(sample.scan, matte, present, frames, coarse=False))
+        base, trust, inside = (
+            torch.cat([getattr(one, name) for one in found]) for name in ("picture", "trust", "inside")
+        )
         if not sampler:
             return matte, base
-        windows = torch.zeros(len(base), dtype=torch.int64)
-        features = guidance.features_of(windows, torch.arange(len(base)))
+        features = guidance.features_of(torch.zeros(len(base), dtype=torch.int64), torch.arange(len(base)))
         drawn = torch.randn(base.shape, generator=torch.Generator().manual_seed(0))
 
         def model(x: Tensor, sigma: Tensor) -> Tensor:
-            return network.denoise(x, sigma, sample.scan, base, matte, features)
+            return network.denoise(x, sigma, sample.scan, base, inside.float(), trust, features)
 
-        return matte, sample_bridge(model, sample.scan, base, matte >= inside, drawn)
+        return matte, sample_bridge(model, sample.scan, base, inside, drawn)
 
     return answer

@@ -18,7 +18,7 @@ class Stage:
     Attributes:
         name: As the curve names it.
         share: Of all samples.
-        sampler: Whether the denoiser is trained too, or the guidance alone.
+        sampler: Whether the denoiser is trained, or the guidance.
         recipe: What samples are drawn.
         rate: Factor on the learning rate.
     """
@@ -31,10 +31,8 @@ class Stage:
 
 
 STAGES = (
-    Stage(name="guidance", share=0.35, sampler=False, recipe=Recipe(size=96)),
-    Stage(name="joint", share=0.35, sampler=True, recipe=Recipe(size=96)),
-    Stage(name="wider", share=0.2, sampler=True, recipe=Recipe(size=128), rate=0.8),
-    Stage(name="settle", share=0.1, sampler=True, recipe=Recipe(size=128), rate=0.6),
+    Stage(name="guidance", share=0.75, sampler=False, recipe=Recipe(size=128)),
+    Stage(name="sampler", share=0.25, sampler=True, recipe=Recipe(size=128, lookalikes=0.3, clean=0.0), rate=5.0),
 )
 
 
@@ -71,7 +69,7 @@ class TrainJob:
     start: Path | None = None
     network: Mapping[str, Any] = field(default_factory=dict)
     stages: tuple[Stage, ...] = STAGES
-    batch: int = 2
+    batch: int = 4
     rate: float = 1e-3
     warm_up: int = 200
     seed: int = 1

@@ -348,5 +348,5 @@ LOOKALIKES: dict[str, Lookalike] = {
     "sticks": _sticks,
     "text": _text,
 }
-OFTEN = {"panels": 5.0, "ball": 2.5, "sticks": 2.5, "snow": 2.0, "insects": 2.0, "borders": 1.5}
+OFTEN = {"panels": 8.0, "ball": 3.0, "sticks": 2.5, "snow": 2.0, "insects": 2.0, "borders": 1.5}
 """Kinds that are drawn oftener than the others: the likeliest to be erased."""

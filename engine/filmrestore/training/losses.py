@@ -1,4 +1,4 @@
-"""What the networks are asked for: find the damage, harm nothing, paint what was there."""
+"""What the guidance branch is asked for: find the damage, and nothing else where things move."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ MOTION_WEIGHT = 6.0
 """Added to a clean pixel's weight where the picture changes from frame to frame: there a false alarm erases."""
 FULL_MOTION = 0.1
 """Change between frames, net units, that counts as motion in full."""
-OUTSIDE = 0.05
-"""Weight of the picture outside the dilated matte, where the scan is kept anyway."""
-MARGIN = 3
-"""Pixels by which the matte is dilated for the picture's loss."""
 
 
 def matte_loss(
@@ -40,26 +36,6 @@ def matte_loss(
     overlap = (likely * matte).sum()
     dice = 1.0 - (2.0 * overlap + 10.0) / (likely.sum() + (matte * weight).sum() + 10.0)
     return 4.0 * entropy + dice
-
-
-def picture_loss(
-    picture: Float[Tensor, "bt 3 h w"], truth: Float[Tensor, "bt 3 h w"], matte: Float[Tensor, "bt 1 h w"]
-) -> Float[Tensor, ""]:
-    """Mean absolute error, weight 1 inside the dilated matte and `OUTSIDE` elsewhere."""
-    inside = functional.max_pool2d(matte, 2 * MARGIN + 1, stride=1, padding=MARGIN)
-    cost = OUTSIDE + (1.0 - OUTSIDE) * inside
-    return ((picture - truth).abs() * cost).sum() / (3.0 * cost.sum())
-
-
-def harm_loss(
-    composite: Float[Tensor, "bt 3 h w"], truth: Float[Tensor, "bt 3 h w"], matte: Float[Tensor, "bt 1 h w"]
-) -> Float[Tensor, ""]:
-    """Absolute error of what would be shown, the same weight everywhere, against the area of the damage.
-
-    A false alarm costs what it destroys: nothing where the base is right, much where it brings in a neighbour's dirt.
-    """
-    inside = functional.max_pool2d(matte, 2 * MARGIN + 1, stride=1, padding=MARGIN)
-    return (composite - truth).abs().sum() / (3.0 * (OUTSIDE + (1.0 - OUTSIDE) * inside).sum())
 
 
 def motion_of(truth: Float[Tensor, "b t 3 h w"]) -> Float[Tensor, "b t 1 h w"]:

@@ -74,7 +74,15 @@ class Figures:
             "calibration_error": self.reliability.expected_error if self.reliability else math.nan,
         }
         kinds = {name: share.share for name, share in sorted(self.kinds.items()) if share.whole}
-        return {**_rounded(plain), "recall_of_kind": _rounded(kinds)}
+        return {**_rounded(plain), "recall_of_kind": _rounded(kinds), "reliability": _bins(self.reliability)}
+
+
+def _bins(reliability: Reliability | None) -> list[tuple[float, float, int]]:
+    """Mean confidence, observed share and count of every bin that is not empty."""
+    if reliability is None:
+        return []
+    bins = zip(reliability.confidence, reliability.observed, reliability.counts, strict=True)
+    return [(round(float(said), 4), round(float(seen), 4), int(count)) for said, seen, count in bins if count]
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float | None]:

@@ -29,7 +29,7 @@ FAINT = 0.007
 """Below this a change is none; between the two the matte may say either."""
 MIDDLING_AREA = 40.0
 """Of a mark whose pixels weigh 1, px^2; smaller marks weigh more a pixel, larger ones less."""
-STANDS_OUT = 2.0
+STANDS_OUT = 1.0
 """How many times the texture around it a mark must change the picture by, somewhere, to be seen."""
 SEEN = 0.05
 """Alpha from which a visible pixel is counted to a kind of damage."""
@@ -51,10 +51,10 @@ class Recipe:
     """
 
     size: int = 128
-    evidence_off: float = 0.25
-    neighbour_off: float = 0.15
-    scratches: float = 0.05
-    lookalikes: float = 0.6
+    evidence_off: float = 0.06
+    neighbour_off: float = 0.06
+    scratches: float = 0.1
+    lookalikes: float = 0.55
     clean: float = 0.08
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .blocks import Block, modulate, zeroed
-from .guidance import RESIDUAL
 
+RESIDUAL = 0.5  # net units by which the clean picture may leave the base
 SIGMA_FREQUENCIES = 8
 
 
@@ -26,7 +26,7 @@ class Denoiser(nn.Module):
         self.guides = nn.ModuleList(
             nn.Conv2d(guide, width, 1) for guide, width in zip(guidance_widths, widths, strict=True)
         )
-        self.stem = nn.Conv2d(4 * 10, fine, 3, padding=1)
+        self.stem = nn.Conv2d(4 * 11, fine, 3, padding=1)
         self.fine_in = Block(fine)
         self.to_middle = nn.Conv2d(fine, middle, 2, stride=2)
         self.middle_in = Block(middle)
@@ -48,12 +48,13 @@ class Denoiser(nn.Module):
         scan: Float[Tensor, "n 3 h w"],
         base: Float[Tensor, "n 3 h w"],
         matte: Float[Tensor, "n 1 h w"],
+        trust: Float[Tensor, "n 1 h w"],
         features: list[Tensor],
     ) -> Float[Tensor, "n 3 h w"]:
         times = self.time(_waves(sigma)).split([2 * width for width in self.widths], dim=1)
         guides = [guide(functional.silu(feature)) for guide, feature in zip(self.guides, features, strict=True)]
         walked, damage = (4 * (x - base)).clamp(-4, 4), (4 * (scan - base)).clamp(-4, 4)
-        seen = torch.cat([walked, damage, base.clamp(-0.5, 1.5) - 0.45, matte], dim=1)
+        seen = torch.cat([walked, damage, base.clamp(-0.5, 1.5) - 0.45, matte, trust], dim=1)
         seen = functional.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
         fine = self.fine_in(modulate(self.stem(seen) + guides[0], times[0]))
         middle = self.middle_in(modulate(self.to_middle(fine) + guides[1], times[1]))

@@ -60,7 +60,6 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         overview: Float[Tensor, "b 3 64 64"],
         box: Float[Tensor, "b 4"],
         prompt: Int[Tensor, "b 3"] | None = None,
-        known: Float[Tensor, "b t 1 h w"] | None = None,
     ) -> Guidance:
         """Looks at whole windows, once.
 
@@ -73,9 +72,8 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             box: The patch in the whole frame: x0, y0, x1, y1, each 0..1.
             prompt: Ids of kind (1 + its place in `kinds`), polarity (1 dark, 2 light) and stock (1 + its
                 place); 0, or no prompt at all, says nothing.
-            known: Defects that are known beforehand, 0..1: there the base holds nothing of the scan.
         """
-        answer: Guidance = self.guidance(window, evidence, present, overview, box, prompt, known)
+        answer: Guidance = self.guidance(window, evidence, present, overview, box, prompt)
         return answer
 
     def denoise(
@@ -85,6 +83,7 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         scan: Float[Tensor, "n 3 h w"],
         base: Float[Tensor, "n 3 h w"],
         matte: Float[Tensor, "n 1 h w"],
+        trust: Float[Tensor, "n 1 h w"],
         features: list[Tensor],
     ) -> Float[Tensor, "n 3 h w"]:
         """The clean picture, estimated from a point of the bridge.
@@ -93,9 +92,10 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             x: Inside the matte (1 - sigma) clean + sigma (base + kappa noise), the scan elsewhere.
             sigma: 1 at the start of the bridge, 0 at its end.
             scan, base, matte: Of the same frames; the matte as 0..1.
+            trust: 0..1, the share of the base that neighbours showed.
             features: `Guidance.features_of` the same frames.
         """
-        clean: Tensor = self.denoiser(x, sigma, scan, base, matte, features)
+        clean: Tensor = self.denoiser(x, sigma, scan, base, matte, trust, features)
         return clean
 
 

@@ -1,4 +1,4 @@
-"""The frdm restorer: a window's patch through evidence, guidance and, where the matte fires, the sampler."""
+"""The frdm restorer: a window's patch through evidence and guidance, and where these fire recovery and sampler."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from torch.nn import functional
 
 from ...frame import Box
 from ..base import Context, Facts, Origin, Restored
+from .base import Base, bases
 from .calibration import Calibration
-from .guidance import MIX, Guidance
-from .sampler import large, sample_bridge
+from .guidance import Guidance
+from .sampler import sample_bridge
 from .view import View, contained
 from .weights import Weights
 
@@ -30,19 +31,15 @@ FACTS = Facts(
     source="HaineiFRDM (seeds of the method: docs/models/frdm.md), in pixel space",
 )
 
-FIRES = 0.3
-"""Confidence from which the sampler works on a pixel."""
 CORE, MARGIN = 64, 16
 """The sampler runs in blocks of `CORE` pixels with `MARGIN` around them."""
-COARSER = 4
-"""The factor by which a patch is shrunk for the picture that leads inside large mattes."""
 INVENTED = 0.04
-"""Net units: a pixel that leaves its sources by more than this, grain apart, is generated."""
+"""Net units: a pixel that the sampler moved by more than this, grain apart, is generated."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the networks say of one kept frame, padded size, on the network's device."""
+    """What is said of one kept frame, padded size, on the network's device."""
 
     picture: Float[Tensor, "1 3 h w"]
     confidence: Float[Tensor, "1 1 h w"]
@@ -89,73 +86,55 @@ class FrdmRestorer:
         radius = context.settings.temporal_radius
         if radius >= self.facts.window // 2:
             view = View.of(window, context, range(len(window)), self.device)
-            guidance = self._guide(view)
-            yield from (self._finish(view, guidance, index) for index in kept)
+            yield from self._finished(view, kept)
             return
         for index in kept:
             view = View.of(window, context, range(index - radius, index + radius + 1), self.device)
-            yield self._finish(view, self._guide(view), radius)
+            yield from self._finished(view, range(radius, radius + 1))
 
-    def _guide(self, view: View) -> Guidance:
+    def _finished(self, view: View, wanted: range) -> Iterator[Answer]:
+        """Confidence, picture and origin of the wanted frames of the view."""
+        final = view.context.settings.quality == "final"
         with view.context.stage("guidance"):
-            guidance: Guidance = self._net.guide(
-                view.window, view.evidence, view.present, view.overview, view.box, None, view.known
-            )
-        return guidance
-
-    def _finish(self, view: View, guidance: Guidance, index: int) -> Answer:
-        """Confidence, picture and origin of frame `index` of the view."""
-        confidence = self._calibration.confidence(guidance.matte_logits[:, index], guidance.class_logits[:, index])
+            guidance: Guidance = self._net.guide(view.window, view.evidence, view.present, view.overview, view.box)
+            confidence = self._calibration.confidence(guidance.matte_logits[0], guidance.class_logits[0])
         if view.known is not None:
-            confidence = torch.maximum(confidence, view.known[:, index])
-        picture = guidance.base[:, index]
-        if view.context.settings.quality == "final":
-            with view.context.stage("denoise"):
-                picture = self._sampled(view, guidance, index, confidence > FIRES)
-        return Answer(picture, confidence, _origin(guidance, index, picture))
+            confidence = torch.maximum(confidence, view.known[0])
+        with view.context.stage("recovery"):
+            estimates = list(bases(view.window[0], confidence, view.present[0], wanted, coarse=final))
+        for index, base in zip(wanted, estimates, strict=True):
+            picture = base.picture
+            if final and bool(base.inside.any()):
+                with view.context.stage("denoise"):
+                    picture = self._sampled(view, guidance, index, base)
+            yield Answer(picture, confidence[index : index + 1], _origin(base, picture))
 
-    def _sampled(
-        self, view: View, guidance: Guidance, index: int, inside: Bool[Tensor, "1 1 h w"]
-    ) -> Float[Tensor, "1 3 h w"]:
+    def _sampled(self, view: View, guidance: Guidance, index: int, base: Base) -> Float[Tensor, "1 3 h w"]:
         """The base, and inside the matte what the sampler makes of it, block by block."""
-        picture = guidance.base[:, index].clone()
-        coarse = self._coarse(view, index) if bool(large(inside).any()) else None
+        picture, inside = base.picture.clone(), base.inside
         for core, around in _parts(inside[0, 0]):
-            clean = self._walked(view, guidance, index, inside, coarse, around)
+            clean = self._walked(view, guidance, index, base, around)
             top, left = core.y0 - around.y0, core.x0 - around.x0
             clean = clean[..., top : top + core.height, left : left + core.width]
             target = picture[(..., *core.slices)]
             target.copy_(torch.where(inside[(..., *core.slices)], clean, target))
         return picture
 
-    def _walked(
-        self,
-        view: View,
-        guidance: Guidance,
-        index: int,
-        inside: Bool[Tensor, "1 1 h w"],
-        coarse: Float[Tensor, "1 3 h w"] | None,
-        part: Box,
-    ) -> Float[Tensor, "1 3 h2 w2"]:
+    def _walked(self, view: View, guidance: Guidance, index: int, base: Base, part: Box) -> Float[Tensor, "1 3 h2 w2"]:
         """The end of the bridge in one part of the patch."""
         cut = (..., *part.slices)
-        scan, base, hole = view.window[:, index][cut], guidance.base[:, index][cut], inside[cut]
+        scan, start, hole, trust = view.window[:, index][cut], base.picture[cut], base.inside[cut], base.trust[cut]
         features = [
             feature[:, index, :, part.y0 // step : part.y1 // step, part.x0 // step : part.x1 // step]
             for feature, step in zip(guidance.features, (2, 4, 8), strict=True)
         ]
 
         def model(x: Tensor, sigma: Tensor) -> Tensor:
-            clean: Tensor = self._net.denoise(x, sigma, scan, base, hole.float(), features)
+            clean: Tensor = self._net.denoise(x, sigma, scan, start, hole.float(), trust, features)
             return clean
 
-        return sample_bridge(model, scan, base, hole, view.noise(index, part), None if coarse is None else coarse[cut])
-
-    def _coarse(self, view: View, index: int) -> Float[Tensor, "1 3 h w"]:
-        """The frame restored at a quarter of its size, for what is wider than the network sees."""
-        height, width = view.window.shape[-2:]
-        small = self._guide(view.shrunk(COARSER)).base[:, index, :, : height // COARSER, : width // COARSER]
-        return functional.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
+        coarse = None if base.coarse is None else base.coarse[cut]
+        return sample_bridge(model, scan, start, hole, view.noise(index, part), coarse)
 
 
 def _parts(inside: Bool[Tensor, "h w"]) -> list[tuple[Box, Box]]:
@@ -181,11 +160,8 @@ def _widened(core: Box, limit: Box) -> Box:
     )
 
 
-def _origin(guidance: Guidance, index: int, picture: Float[Tensor, "1 3 h w"]) -> UInt8[Tensor, "1 1 h w"]:
-    """Generated where the picture leaves what it was mixed from, grain apart; else where most of that came from."""
-    mixed = guidance.base[:, index] - guidance.residual[:, index]
-    invented = functional.avg_pool2d(picture - mixed, 3, stride=1, padding=1).abs().amax(dim=1, keepdim=True)
-    mix = guidance.mix[:, index]
-    neighbours = mix[:, [MIX.index("previous"), MIX.index("next")]].sum(dim=1, keepdim=True)
-    origin = torch.where(neighbours >= 0.5, int(Origin.RECOVERED), int(Origin.INTERPOLATED))
+def _origin(base: Base, picture: Float[Tensor, "1 3 h w"]) -> UInt8[Tensor, "1 1 h w"]:
+    """Generated where the sampler left the base, grain apart; else recovered where the neighbours' share is larger."""
+    invented = functional.avg_pool2d(picture - base.picture, 3, stride=1, padding=1).abs().amax(dim=1, keepdim=True)
+    origin = torch.where(base.trust >= 0.5, int(Origin.RECOVERED), int(Origin.INTERPOLATED))
     return torch.where(invented > INVENTED, int(Origin.GENERATED), origin).to(torch.uint8)

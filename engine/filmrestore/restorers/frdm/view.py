@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -48,19 +48,6 @@ class View:
             overview=context.overview.nan_to_num(0.0, 0.0, 0.0)[None].to(device),
             box=torch.tensor([relative], dtype=torch.float32, device=device),
             known=None if context.matte is None else padded(context.matte[frames])[None].to(device),
-        )
-
-    def shrunk(self, factor: int) -> View:
-        """The same, smaller; evidence is averaged like the frames."""
-
-        def small(frames: Tensor) -> Tensor:
-            return padded(functional.avg_pool2d(frames[0], factor))[None]
-
-        return replace(
-            self,
-            window=small(self.window),
-            evidence=small(self.evidence),
-            known=None if self.known is None else small(self.known),
         )
 
     def noise(self, index: int, part: Box) -> Float[Tensor, "1 3 h w"]:

@@ -1,0 +1,101 @@
+"""The estimate that the sampler starts from: damage seen through by motion, or filled from its surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from ...recovery import recover
+from .fill import fill
+from .sampler import large
+
+FIRES = 0.05
+"""Confidence from which a pixel is given a clean picture; the restore node decides what of it is laid in."""
+DAMAGED = 0.3
+"""Confidence from which a pixel is not copied from."""
+SPREAD = 2
+"""Pixels that damage is taken to be wider than the matte: the scanner's blur spreads a defect's edge."""
+MARGIN = 3
+"""Pixels that the clean picture is wider than the matte: as far as the restore node keeps it."""
+COARSER = 4
+"""The factor by which a patch is shrunk for the picture that leads inside large mattes."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """The estimate that the sampler starts from.
+
+    Attributes:
+        picture: Recovered from neighbours, or filled from the surroundings.
+        trust: 0..1, the neighbours' share in it.
+        inside: Where a clean picture is wanted; elsewhere it is the scan.
+        coarse: The same estimate made at a quarter of the size, where large defects want it.
+    """
+
+    picture: Float[Tensor, "1 3 h w"]
+    trust: Float[Tensor, "1 1 h w"]
+    inside: Bool[Tensor, "1 1 h w"]
+    coarse: Float[Tensor, "1 3 h w"] | None = None
+
+
+def bases(
+    window: Float[Tensor, "t 3 h w"],
+    confidence: Float[Tensor, "t 1 h w"],
+    present: Bool[Tensor, t],
+    wanted: Sequence[int],
+    *,
+    coarse: bool,
+) -> Iterator[Base]:
+    """What neighbours and surroundings say of the wanted frames, where the confidence calls for it.
+
+    Args:
+        window: Net encoding, finite.
+        confidence: 0..1, that a pixel is damaged.
+        present: Which frames are real.
+        wanted: Frames by their place in the window.
+        coarse: Whether large defects get `Base.coarse` too.
+    """
+    inside, damaged = _spread(confidence >= FIRES, MARGIN), _spread(confidence >= DAMAGED, SPREAD)
+    asked = [index for index in wanted if bool(inside[index].any())]
+    holes = damaged.clone()
+    holes[asked] |= inside[asked]
+    answers = _recovered(window, fill(window, holes.float()), damaged, present, asked) if asked else iter(())
+    for index in wanted:
+        scan, hole = window[index : index + 1], inside[index : index + 1]
+        if index not in asked:
+            yield Base(scan, torch.zeros_like(scan[:, :1]), hole)
+            continue
+        picture, trust = next(answers)
+        small = _coarse(window, damaged, present, index) if coarse and bool(large(hole).any()) else None
+        yield Base(torch.where(hole, picture.to(scan.device), scan), trust.to(scan.device) * hole, hole, small)
+
+
+def _recovered(
+    window: Float[Tensor, "t 3 h w"],
+    fills: Float[Tensor, "t 3 h w"],
+    damaged: Bool[Tensor, "t 1 h w"],
+    present: Bool[Tensor, t],
+    wanted: Sequence[int],
+) -> Iterator[tuple[Float[Tensor, "1 3 h w"], Float[Tensor, "1 1 h w"]]]:
+    """`recovery.recover` on tensors: picture and trust of each wanted frame, on the CPU."""
+    frames, filled = (part.permute(0, 2, 3, 1).contiguous().cpu().numpy() for part in (window, fills))
+    for answer in recover(frames, filled, damaged[:, 0].cpu().numpy(), present.tolist(), wanted):
+        yield torch.from_numpy(answer.picture).permute(2, 0, 1)[None], torch.from_numpy(answer.trust)[None, None]
+
+
+def _spread(mask: Bool[Tensor, "t 1 h w"], radius: int) -> Bool[Tensor, "t 1 h w"]:
+    return functional.max_pool2d(mask.float(), 2 * radius + 1, stride=1, padding=radius) > 0
+
+
+def _coarse(
+    window: Float[Tensor, "t 3 h w"], damaged: Bool[Tensor, "t 1 h w"], present: Bool[Tensor, t], index: int
+) -> Float[Tensor, "1 3 h w"]:
+    """The frame recovered at a quarter of its size: motion across holes that are wider than its search."""
+    small, holes = functional.avg_pool2d(window, COARSER), functional.max_pool2d(damaged.float(), COARSER)
+    picture, _ = next(_recovered(small, fill(small, holes), holes > 0, present, [index]))
+    return functional.interpolate(picture.to(window.device), scale_factor=COARSER, mode="bilinear")
