@@ -104,6 +104,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         grain=job.grain,
         protect=None if job.protect is None else mask_values(job.protect[:, :, 0], 1.0, invert=False),
         defect_map=maps.get(job.number),
+        marks=not job.restorer.facts.cause,
         meter=meter,
     )
     is_partial = settings.output == "result" and not job.whole

@@ -29,6 +29,7 @@ from ..fixes import (
     persistence,
     scan_facts,
 )
+from ..fixes.model import Cause
 from ..frame import Frame
 from ..grain import GrainModel
 from ..media import Writer, atomic_bytes, open_writer, write_plane
@@ -305,6 +306,7 @@ class _Run:
             protect=self._protect.read(number, frame) if self._protect else None,
             defect_map=maps[number] if maps else None,
             roi=self.job.roi,
+            marks=not self.restorer.facts.cause,
             meter=self.meter,
         )
         with self.meter.stage("fixes"):
@@ -319,7 +321,7 @@ class _Run:
                 settings=settings.digest(),
                 format=self.shot.format,
                 persistence=persistence(blended.others) if blended.others else None,
-                given={"infrared": widened(marked(maps[number], settings), settings)} if maps else None,
+                given=self._given(frame, maps),
             )
         result = frame.codes.copy()
         result[:, :, list(frame.format.picture)] = view(settings.output, frame, done, settings.mix)
@@ -336,6 +338,13 @@ class _Run:
             seconds=perf_counter() - started,
         )
         return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, spared=done.taken_back)
+
+    def _given(self, frame: Frame, maps: Mapping[int, F32] | None) -> dict[Cause, NDArray[np.bool_]]:
+        """Causes that are known beforehand, and where they hold, (h, w)."""
+        if cause := self.restorer.facts.cause:
+            return {cause: np.ones(frame.codes.shape[:2], np.bool_)}
+        settings = self.job.settings
+        return {"infrared": widened(marked(maps[frame.number], settings), settings)} if maps else {}
 
     def _write(self, made: _Made, share: float) -> None:
         """Matte and ledger first, the picture last: a frame counts as done once all are there.
