@@ -1,4 +1,4 @@
-"""Networks on disk: tensors in a safetensors file, everything else of them in a JSON file beside it."""
+"""Networks on disk: tensors in a safetensors file, configuration, figures and licences in the JSON beside it."""
 
 from __future__ import annotations
 
@@ -7,38 +7,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import Tensor
+from torch import nn
 
 from ..errors import WeightsError
 from ..media.atomic import atomic_bytes
 
+Net = TypeVar("Net", bound=nn.Module)
+
 FOLDER = Path(__file__).parents[1] / "weights"
-
-
-class Network(Protocol):
-    """What of diffusers' ModelMixin and ConfigMixin is needed here."""
-
-    @property
-    def config(self) -> Any: ...
-
-    def state_dict(self) -> dict[str, Tensor]: ...
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...
-
-    def eval(self) -> Any: ...
-
-
-N = TypeVar("N", bound=Network)
+"""Of the weights that are shipped."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored(Generic[N]):
+class Stored(Generic[Net]):
     """A network as it was saved.
 
     Attributes:
@@ -47,40 +34,41 @@ class Stored(Generic[N]):
         digest: Content hash of both files.
     """
 
-    net: N
+    net: Net
     card: Mapping[str, Any]
     digest: str
 
 
 def save_network(
-    net: Network, path: str | Path, card: Mapping[str, Any], *, dtype: torch.dtype = torch.float16
+    net: nn.Module, path: str | Path, card: Mapping[str, Any], *, dtype: torch.dtype = torch.float16
 ) -> None:
     """Writes `path` (.safetensors) and the JSON of the same name, each atomically.
 
     Args:
-        net: Its configuration goes into the JSON.
+        net: In diffusers' form: its configuration goes into the JSON.
         path: Ends in ".safetensors".
-        card: What else is to be known: calibration, licences, data, figures.
-        dtype: Of the stored tensors.
+        card: What else is to be known: licences, data, figures.
+        dtype: Of the stored tensors of real numbers.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     path = Path(path)
-    data = save_tensors({name: value.detach().to("cpu", dtype).contiguous() for name, value in net.state_dict().items()})
-    config = {name: value for name, value in net.config.items() if not name.startswith("_")}
+    tensors = {name: _stored(value, dtype) for name, value in net.state_dict().items()}
+    data = save_tensors(tensors)
+    config = {name: value for name, value in net.config.items() if not name.startswith("_")}  # type: ignore[operator,union-attr]
     text = json.dumps({**card, "config": config, "sha256": hashlib.sha256(data).hexdigest()}, indent=1, sort_keys=True)
     atomic_bytes(path, data)
     atomic_bytes(path.with_suffix(".json"), text.encode())
 
 
-def load_network(path: str | Path, kind: type[N], *, remedy: str) -> Stored[N]:
+def load_network(kind: type[Net], path: str | Path, remedy: str) -> Stored[Net]:
     """The network that `save_network` wrote.
 
     Args:
+        kind: Its class.
         path: Ends in ".safetensors".
-        kind: Class of the network; takes the "config" of the JSON.
-        remedy: What to do about weights that are not there, as the end of a sentence.
+        remedy: What to do where the file is missing or damaged; ends the message.
 
     Raises:
         WeightsError: a file is missing, truncated, does not hash to what it should, or does not fit.
@@ -99,11 +87,16 @@ def load_network(path: str | Path, kind: type[N], *, remedy: str) -> Stored[N]:
         )
     try:
         net = kind(**config)
-        net.load_state_dict({name: value.float() for name, value in load_tensors(data).items()})
+        tensors = load_tensors(data).items()
+        net.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in tensors})
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} does not fit this version of the network ({error}): {remedy}") from error
-    net.eval()
-    return Stored(net=net, card=card, digest=hashlib.sha256(data + text).hexdigest())
+    return Stored(net=net.eval(), card=card, digest=hashlib.sha256(data + text).hexdigest())
+
+
+def _stored(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    kind = dtype if value.is_floating_point() else value.dtype
+    return value.detach().to("cpu", kind).contiguous()
 
 
 def _read(path: Path, remedy: str) -> bytes:

@@ -17,6 +17,6 @@ def load(device: torch.device, backend: str = "torch") -> DivdRestorer:
         WeightsError: they are missing or damaged.
         UsageError: onnxruntime is asked for and not installed.
     """
-    from .restorer import FOLDER, WEIGHTS, DivdRestorer, load_weights
+    from .restorer import FACTS, FOLDER, DivdRestorer, load_weights
 
-    return DivdRestorer(load_weights(FOLDER / WEIGHTS), device, backend=backend)
+    return DivdRestorer(load_weights(FOLDER / FACTS.weights), device, backend=backend)

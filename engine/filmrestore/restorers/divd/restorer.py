@@ -22,7 +22,6 @@ from .graphs import graph_of
 from .network import DivdNet
 from .sampler import STEPS, deblur
 
-WEIGHTS = "divd.safetensors"
 FACTS = Facts(
     name="divd",
     window=4,
@@ -30,7 +29,7 @@ FACTS = Facts(
     patch=288,
     overlap=48,
     needs=frozenset(),
-    weights=WEIGHTS,
+    weights="divd.safetensors",
     licence="Apache-2.0",
     source="DIVD (H. Long et al. 2024), of the change instead of the picture; docs/models/divd.md",
     cause="blur",
@@ -38,7 +37,7 @@ FACTS = Facts(
 """Of four frames; a network of another count has its own window."""
 REMEDY = "make weights with `filmrestore train --model divd`, or choose another --method"
 
-__all__ = ["FACTS", "FOLDER", "WEIGHTS", "DivdRestorer", "load_weights", "save_network"]
+__all__ = ["FACTS", "FOLDER", "DivdRestorer", "load_weights", "save_network"]
 
 
 def load_weights(path: str | Path) -> Stored[DivdNet]:
@@ -47,7 +46,7 @@ def load_weights(path: str | Path) -> Stored[DivdNet]:
     Raises:
         WeightsError: a file is missing, damaged, or does not fit.
     """
-    return load_network(path, DivdNet, remedy=REMEDY)
+    return load_network(DivdNet, path, REMEDY)
 
 
 class DivdRestorer:

@@ -21,4 +21,4 @@ def load_weights(path: str | Path) -> Weights:
     Raises:
         WeightsError: a file is missing, truncated, does not hash to what it should, or does not fit.
     """
-    return load_network(path, FrdmNet, remedy=REMEDY)
+    return load_network(FrdmNet, path, REMEDY)

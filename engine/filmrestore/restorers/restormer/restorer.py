@@ -44,7 +44,7 @@ def load_weights(path: str | Path) -> Stored[RestormerNet]:
     Raises:
         WeightsError: a file is missing, damaged, or does not fit.
     """
-    return load_network(path, RestormerNet, remedy=REMEDY)
+    return load_network(RestormerNet, path, REMEDY)
 
 
 class RestormerRestorer:
