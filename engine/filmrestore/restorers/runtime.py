@@ -70,6 +70,7 @@ def to_onnx(graph: Graph) -> bytes:
         # and the trace says of every size that it reads that it is now fixed, also of those that are not.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)
         torch.onnx.export(
             graph.module.cpu().eval(),
             graph.example,
