@@ -25,7 +25,7 @@ from filmrestore.settings import RestoreSettings
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
 BACKENDS_AGREE = 2e-5
-"""Largest difference of picture and matte between torch and onnxruntime, net units: float32, summed in another order."""
+"""Largest difference between torch and onnxruntime, net units: float32, summed in another order."""
 PATCH_MOVES_PIXEL = 0.02
 """Largest change of a proposed pixel, net units, when a mark comes or goes somewhere else in its patch."""
 
@@ -204,7 +204,18 @@ def test_the_exported_onnx_file_runs_by_itself(
 ) -> None:
     pytest.importorskip("onnx", reason="exporting wants onnx")
     onnxruntime = pytest.importorskip("onnxruntime", reason="running ONNX wants onnxruntime")
-    words = ["export", "--method", "restormer", "--to", "onnx", "--weights", str(weights), "-o", str(tmp_path), "--json"]
+    words = [
+        "export",
+        "--method",
+        "restormer",
+        "--to",
+        "onnx",
+        "--weights",
+        str(weights),
+        "-o",
+        str(tmp_path),
+        "--json",
+    ]
     assert run(words) == 0
     (written,) = json.loads(capsys.readouterr().out)
     session = onnxruntime.InferenceSession(written)

@@ -21,9 +21,7 @@ from .options import GroupedCommand
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder to write into."
 )
-@click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="FILE", help="Safetensors file.  [the shipped one]"
-)
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Safetensors file.  [the shipped one]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(*, method: str, to: str, out: Path, weights: Path | None, as_json: bool) -> None:
     """Write a method's networks as ONNX or TorchScript."""

@@ -146,7 +146,7 @@ class Restorer(Protocol):
 REGISTRY: dict[str, str] = {
     "frdm": "filmrestore.restorers.frdm:load",
 }
-"""Name -> "module:function"; the function takes a torch device, and a backend if it has another, and gives a Restorer."""
+"""Name -> "module:function"; it takes a torch device, and a backend if it has another, and gives a Restorer."""
 
 
 def load_restorer(name: str, device: str | torch.device = "cpu", backend: str = "torch") -> Restorer:

@@ -34,7 +34,9 @@ class Calibrated:
             entry = card.get("calibration", {})
             made = cls(temperature=float(entry.get("temperature", 1.0)), shift=float(entry.get("shift", 0.0)))
         except (AttributeError, TypeError, ValueError) as error:
-            raise WeightsError(f"the card's calibration cannot be read ({error}): give temperature and shift") from error
+            raise WeightsError(
+                f"the card's calibration cannot be read ({error}): give temperature and shift"
+            ) from error
         if made.temperature <= 0:
             raise WeightsError(f"the card's calibration has temperature {made.temperature}: it must be above 0")
         return made

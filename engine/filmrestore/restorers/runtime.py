@@ -69,12 +69,12 @@ def to_onnx(graph: Graph) -> bytes:
         # By tracing: takes a second where torch.export's way takes sixteen, and no further package. Deprecated it is;
         # and the trace says of every size that it reads that it is now fixed, also of those that are not.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         warnings.filterwarnings("ignore", "Constant folding", UserWarning)
         torch.onnx.export(
             graph.module.cpu().eval(),
             graph.example,
-            stream,
+            stream,  # type: ignore[arg-type]  # a stream will do for this way of exporting
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
             dynamic_axes={name: dict(axes) for name, axes in graph.free.items()},

@@ -6,14 +6,15 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
 from ..media.atomic import atomic_bytes
-from ..restorers.frdm.network import FrdmNet
+
+Net = TypeVar("Net", bound=nn.Module)
 
 NAME = "checkpoint.pt"
 
@@ -35,17 +36,17 @@ class Average:
 
 
 @dataclass
-class Progress:
+class Progress(Generic[Net]):
     """A run in flight: `updates` optimizer steps are done."""
 
-    network: FrdmNet
+    network: Net
     optimizer: torch.optim.Optimizer
     average: Average
     updates: int = 0
     seconds: float = 0.0
 
 
-def save(progress: Progress, folder: Path) -> Path:
+def save(progress: Progress[Any], folder: Path) -> Path:
     """Writes the checkpoint, atomically.
 
     Raises:
@@ -66,7 +67,7 @@ def save(progress: Progress, folder: Path) -> Path:
     return folder / NAME
 
 
-def load(progress: Progress, folder: Path) -> bool:
+def load(progress: Progress[Any], folder: Path) -> bool:
     """Takes up the checkpoint of a folder; False where there is none.
 
     Raises:

@@ -89,7 +89,7 @@ def train(job: TrainJob, progress: Callable[[str, int, int], None] | None = None
     )
 
 
-def _begin(job: TrainJob) -> Progress:
+def _begin(job: TrainJob) -> Progress[FrdmNet]:
     torch.manual_seed(job.seed)
     network = FrdmNet(**job.network).to(job.device)
     if job.start is None:
@@ -120,7 +120,7 @@ def _enliven(network: FrdmNet) -> None:
 class _Run:
     """One session of a run, from its start or a checkpoint to its stop."""
 
-    def __init__(self, job: TrainJob, state: Progress, began: float, seconds_before: float) -> None:
+    def __init__(self, job: TrainJob, state: Progress[FrdmNet], began: float, seconds_before: float) -> None:
         self.job, self.state = job, state
         self.began, self.seconds_before = began, seconds_before
         self.saved = began

@@ -110,7 +110,7 @@ class WindowAttention(nn.Module):
         mask = absent.repeat_interleave(self.window**2, dim=1)[:, None, None, None, :]
         if self.bias is not None:
             mask = mask + self.bias[:, self.offsets]
-        # Written out: with a bias that learns, torch's fused attention is slower on CPU (docs/decisions/frdm-network.md).
+        # Written out: with a bias that learns, torch's fused attention is slower on CPU.
         likeness = (query * per_head**-0.5) @ key.transpose(-1, -2) + mask
         found: Tensor = likeness.softmax(dim=-1) @ value
         return found.transpose(2, 3).reshape(-1, windows, length, channels)

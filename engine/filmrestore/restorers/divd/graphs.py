@@ -9,7 +9,7 @@ from .network import DivdNet
 
 
 def graph_of(net: DivdNet) -> Graph:
-    """noisy, blurred (1, t, 3, h, w), step (1), present (1, t) -> prediction (1, t, 3, h, w), logits (1, t, 1, h, w)."""
+    """One step: noisy, blurred (1, t, 3, h, w), step (1), present (1, t) -> prediction, logits (one channel)."""
     window = torch.zeros(1, net.config.frames, 3, 2 * net.multiple, 2 * net.multiple)
     free = {3: "h", 4: "w"}
     return Graph(
@@ -18,5 +18,5 @@ def graph_of(net: DivdNet) -> Graph:
         example=(window, window, torch.zeros(1, dtype=torch.int64), torch.ones(1, net.config.frames, dtype=torch.bool)),
         inputs=("noisy", "blurred", "step", "present"),
         outputs=("prediction", "logits"),
-        free={name: free for name in ("noisy", "blurred", "prediction", "logits")},
+        free=dict.fromkeys(("noisy", "blurred", "prediction", "logits"), free),
     )

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-SCALE = 8.0
-"""Of the change: net units to the diffusion's, in which noise has deviation 1 and edges that sharpen about the same."""
-LARGEST = 4.0
+SCALE = 16.0
+"""Of the change: net units to the diffusion's, in which noise has deviation 1. Blur changes .02 to .1 where it shows."""
+LARGEST = 8.0
 """What the diffusion may say of a change, in its own units: half a net unit."""
 STEPS = 8
 LEARNED_STEPS = 1000
@@ -57,7 +57,7 @@ def deblur(
         prediction: As the network was trained for.
         steps: 1 gives the mean of all that might have been there: soft, and quick.
 
-    Source: J. Song et al., "Denoising Diffusion Implicit Models", 2020, without added noise, by diffusers' DDIMScheduler.
+    Source: J. Song et al., "Denoising Diffusion Implicit Models", 2020, with no noise added, by diffusers' scheduler.
     """
     from diffusers import DDIMScheduler
 

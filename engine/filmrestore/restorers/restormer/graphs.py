@@ -17,5 +17,5 @@ def graph_of(net: RestormerNet) -> Graph:
         example=(torch.zeros(1, 3, 4 * net.multiple, 4 * net.multiple),),
         inputs=("scan",),
         outputs=("picture", "logits"),
-        free={name: free for name in ("scan", "picture", "logits")},
+        free=dict.fromkeys(("scan", "picture", "logits"), free),
     )

@@ -48,8 +48,9 @@ def to_torchscript(weights: Stored[RestormerNet]) -> bytes:
     with warnings.catch_warnings(), torch.no_grad():
         # TorchScript is deprecated in torch and what Nuke loads; the trace's sizes stay free, which a test tries.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         edge = 4 * node.multiple
-        traced = torch.jit.trace(node, torch.rand(1, 3, edge - 3, edge - 5), check_trace=False)
+        example = torch.rand(1, 3, edge - 3, edge - 5)
+        traced = torch.jit.trace(node, example, check_trace=False)  # type: ignore[no-untyped-call]
         torch.jit.save(traced, stream)
     return stream.getvalue()

@@ -69,7 +69,9 @@ class RestormerNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.merges = nn.ModuleList(
             nn.Conv2d(2 * widths[level], widths[level], 1, bias=False) if level else nn.Identity() for level in range(3)
         )
-        self.decoders = nn.ModuleList(stack(widths[level] if level else 2 * dim, level, blocks[level]) for level in range(3))
+        self.decoders = nn.ModuleList(
+            stack(widths[level] if level else 2 * dim, level, blocks[level]) for level in range(3)
+        )
         self.refine = stack(2 * dim, 0, refinement)
         self.head = nn.Conv2d(2 * dim, 4 * shrink**2, 3, padding=1)
         nn.init.zeros_(self.head.weight)
