@@ -24,10 +24,10 @@ SHARP = 0.12
 STEP = 1.5
 """Pixels that things may move between two exposures that are added up for motion blur."""
 MOST = 24
-BLURRED, SAME = 0.02, 0.007
+BLURRED, SAME = 0.015, 0.005
 """Change of the picture by the blur, net units, mean around a pixel: above the first the pixel is blurred, below the
 second it is not, between the two either answer will do."""
-AROUND = 5  # px
+AROUND = 9  # px
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..colour import decode_net
-from ..metrics import Found, Share, found_pixels, harm, psnr
+from ..metrics import Error, Found, Share, found_pixels, harm
 from ..restorers.divd.network import SIZES, DivdNet
 from ..restorers.divd.sampler import LARGEST, LEARNED_STEPS, SCALE, STEPS, deblur, learning_schedule
 from .blur import draw_blurred
@@ -87,7 +87,7 @@ def figures(network: DivdNet, data: Path, cache: Path, count: int) -> dict[str, 
     footage = open_footage(data, cache, held_out=True)
     frames: int = network.config.frames
     middle, present = frames // 2, torch.ones(1, frames, dtype=torch.bool)
-    psnrs: dict[str, list[float]] = {"psnr_scan": [], "psnr_preview": [], "psnr": []}
+    errors = {"psnr_scan": Error(), "psnr_preview": Error(), "psnr": Error()}
     found, harmed = Found(), Share()
     for number in range(count):
         window = draw_blurred(footage, SEED, number, SIZE, frames)
@@ -98,14 +98,14 @@ def figures(network: DivdNet, data: Path, cache: Path, count: int) -> dict[str, 
             picture, logits = deblur(network, scan, present, drawn, prediction=network.config.prediction, steps=steps)
             shown.append(_display(torch.where(logits[0, middle] > 0, picture[0, middle], scan[0, middle])))
         truth = _display(torch.from_numpy(window.truth[middle]))
-        for values, result in zip(psnrs.values(), shown, strict=True):
-            values.append(psnr(result, truth))
+        for name, result in zip(errors, shown, strict=True):
+            errors[name] += Error(float(np.square(result - truth, dtype=np.float64).sum()), truth.size)
         asked, mask = window.weight[middle, 0] > 0, window.matte[middle, 0] > 0
         found += found_pixels(logits[0, middle, 0].sigmoid().numpy() * asked, mask, 0.5)
         harmed += harm(shown[-1], truth, mask | ~asked)
-    means = {name: round(float(np.mean(values)), 3) for name, values in psnrs.items()}
-    shares = {"blur_recall": found.recall, "blur_precision": found.precision, "harm_percent": 100 * harmed.share}
-    return {**means, **{name: round(value, 4) if np.isfinite(value) else None for name, value in shares.items()}}
+    told = {name: error.psnr for name, error in errors.items()}
+    told |= {"blur_recall": found.recall, "blur_precision": found.precision, "harm_percent": 100 * harmed.share}
+    return {name: round(value, 4) if np.isfinite(value) else None for name, value in told.items()}
 
 
 def _display(net: Float[Tensor, "3 h w"]) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 SCALE = 16.0
-"""Of the change: net units to the diffusion's, in which noise has deviation 1. Blur changes .02 to .1 where it shows."""
+"""Of the change: net units to the diffusion's, where noise has deviation 1. Blur changes .02 to .1 where it shows."""
 LARGEST = 8.0
 """What the diffusion may say of a change, in its own units: half a net unit."""
 STEPS = 8
