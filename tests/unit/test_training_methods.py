@@ -18,6 +18,7 @@ from filmrestore.restorers.divd.restorer import load_weights as load_divd
 from filmrestore.restorers.restormer.restorer import RestormerRestorer
 from filmrestore.restorers.restormer.restorer import load_weights as load_restormer
 from filmrestore.training import blur, deblurring, marks
+from filmrestore.training.calibrate import fit_one
 from filmrestore.training.checkpoint import NAME
 from filmrestore.training.footage import Footage, open_footage
 from filmrestore.training.method_job import MethodJob, Patches, Schedule
@@ -201,6 +202,7 @@ def test_the_budget_stops_a_run_and_weights_come_out_of_it(
         target = tmp_path / f"{model}.safetensors"
         card = publish(tmp_path / model, target, data, tmp_path / "cache", 1)
         assert card["figures"] and "out" not in card["run"]["job"]
+        assert card["calibration"]["temperature"] > 0
         assert restorer(load(target), torch.device("cpu")).facts.name == model
         saved = torch.load(tmp_path / model / NAME, weights_only=True)["average"]
         name = next(iter(saved))
@@ -222,6 +224,15 @@ def test_the_figures_of_deblurring_say_what_a_perfect_answer_is_worth(
     assert figures["psnr"] > figures["psnr_scan"]
     assert figures["blur_recall"] == figures["blur_precision"] == 1.0
     assert figures["harm_percent"] == 0.0
+
+
+def test_calibration_finds_the_temperature_and_shift_that_logits_were_bent_by() -> None:
+    random = torch.Generator().manual_seed(4)
+    honest = 3 * torch.randn(40000, generator=random)
+    truth = (torch.rand(40000, generator=random) < honest.sigmoid()).float()
+    fitted = fit_one(2.0 * honest + 1.0, truth)
+    assert fitted["temperature"] == pytest.approx(2.0, rel=0.05)
+    assert fitted["shift"] == pytest.approx(-0.5, abs=0.06)
 
 
 def test_the_command_trains_the_named_model(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

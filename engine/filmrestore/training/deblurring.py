@@ -17,6 +17,7 @@ from ..metrics import Error, Found, Share, found_pixels, harm
 from ..restorers.divd.network import SIZES, DivdNet
 from ..restorers.divd.sampler import LARGEST, LEARNED_STEPS, SCALE, STEPS, deblur, learning_schedule
 from .blur import draw_blurred
+from .calibrate import some
 from .footage import Footage, open_footage
 from .losses import matte_loss
 from .method_job import Drawn, Method, Patches
@@ -108,9 +109,25 @@ def figures(network: DivdNet, data: Path, cache: Path, count: int) -> dict[str, 
     return {name: round(value, 4) if np.isfinite(value) else None for name, value in told.items()}
 
 
+@torch.no_grad()
+def pixels(network: DivdNet, data: Path, cache: Path, count: int) -> tuple[Float[Tensor, n], Float[Tensor, n]]:
+    """What the matte is calibrated on: the logits of the sampler's last step."""
+    footage = open_footage(data, cache, held_out=True)
+    frames: int = network.config.frames
+    present, chosen = torch.ones(1, frames, dtype=torch.bool), []
+    for number in range(count):
+        window = draw_blurred(footage, SEED + 1, number, SIZE, frames)
+        scan = torch.from_numpy(window.scan)[None]
+        drawn = torch.randn(scan.shape, generator=torch.Generator().manual_seed(number))
+        _, logits = deblur(network, scan, present, drawn, prediction=network.config.prediction)
+        chosen.append(some(logits[0], torch.from_numpy(window.matte), torch.from_numpy(window.weight), number))
+    logits, truth = zip(*chosen, strict=True)
+    return torch.cat(logits), torch.cat(truth)
+
+
 def _display(net: Float[Tensor, "3 h w"]) -> np.ndarray[Any, np.dtype[np.float32]]:
     linear = decode_net(np.ascontiguousarray(net.numpy()))
     return np.moveaxis(np.clip(linear, 0.0, 1.0) ** np.float32(1 / 2.2), 0, 2)
 
 
-METHOD = Method(new=new_network, stages=STAGES, draw=draw, loss=loss, figures=figures, rate=6e-4)
+METHOD = Method(new=new_network, stages=STAGES, draw=draw, loss=loss, figures=figures, pixels=pixels, rate=6e-4)

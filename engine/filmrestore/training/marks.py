@@ -11,11 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..restorers.restormer.network import SIZES, RestormerNet
+from .calibrate import some
 from .footage import Footage
 from .losses import matte_loss, motion_of
 from .method_job import Drawn, Method, Patches
 from .objective import PICTURE, Losses
-from .validation import measure, validation_set
+from .validation import CALIBRATION_SEED, measure, validation_set
 from .windows import Recipe, Sample, draw_sample
 
 OUTSIDE = 0.5
@@ -79,4 +80,15 @@ def figures(network: RestormerNet, data: Path, cache: Path, count: int) -> dict[
     return measure(validation_set(data, cache, count), answer).to_dict()
 
 
-METHOD = Method(new=new_network, stages=STAGES, draw=draw, loss=loss, figures=figures, rate=8e-4)
+@torch.no_grad()
+def pixels(network: RestormerNet, data: Path, cache: Path, count: int) -> tuple[Float[Tensor, n], Float[Tensor, n]]:
+    """What the matte is calibrated on."""
+    samples = validation_set(data, cache, count, seed=CALIBRATION_SEED)
+    chosen = [
+        some(network(sample.scan)[1], sample.matte, sample.weight, number) for number, sample in enumerate(samples)
+    ]
+    logits, truth = zip(*chosen, strict=True)
+    return torch.cat(logits), torch.cat(truth)
+
+
+METHOD = Method(new=new_network, stages=STAGES, draw=draw, loss=loss, figures=figures, pixels=pixels, rate=8e-4)

@@ -43,6 +43,7 @@ class Method:
         draw: (footage, seed, number, size, configuration) -> always the same draw.
         loss: (network, stacked draws, generator for noise) -> losses.
         figures: (network, data, cache, count) -> figures of a held-out set.
+        pixels: (network, data, cache, count) -> logits and truth of held-out pixels, other ones than the figures'.
         rate: Highest learning rate.
     """
 
@@ -51,6 +52,7 @@ class Method:
     draw: Callable[[Footage, int, int, int, Mapping[str, Any]], Drawn]
     loss: Callable[[Any, Drawn, torch.Generator], Losses]
     figures: Callable[[Any, Path, Path, int], dict[str, Any]]
+    pixels: Callable[[Any, Path, Path, int], tuple[Tensor, Tensor]]
     rate: float
 
 

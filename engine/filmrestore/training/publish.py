@@ -1,4 +1,4 @@
-"""From a run of `train_method` to weights that are shipped: averaged, measured, with their card."""
+"""From a run of `train_method` to weights that are shipped: averaged, calibrated, measured, with their card."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 
 from ..errors import FilmRestoreError, InputError
 from ..restorers.stored import save_network
+from .calibrate import fit_one
 from .card import DATA
 from .checkpoint import NAME
 from .methods import method_of
@@ -24,7 +25,8 @@ def publish(run: Path, target: Path, data: Path, cache: Path, windows: int) -> d
         run: Folder of the run.
         target: Ends in ".safetensors".
         data, cache: As for training.
-        windows: Held-out windows to measure on.
+        windows: Held-out windows to calibrate on, and as many others to measure on; the figures are of the matte as
+            it was before.
 
     Returns:
         The card as written beside the weights.
@@ -39,8 +41,10 @@ def publish(run: Path, target: Path, data: Path, cache: Path, windows: int) -> d
     method = method_of(job["model"])
     network = method.new(**job["network"])
     network.load_state_dict(saved["average"])
+    network.eval()
     card = {
-        "figures": method.figures(network.eval(), data, cache, windows),
+        "calibration": fit_one(*method.pixels(network, data, cache, windows)),
+        "figures": method.figures(network, data, cache, windows),
         "run": {
             "windows": windows,
             "updates": saved["updates"],
