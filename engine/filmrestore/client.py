@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from .errors import EngineError, ProtocolError
 from .finding import connect_to, fits_socket, interpreter, runtime_folder, server_path, start
 from .line import FrameCall, Image, Line, Planes, Progress, answer_of, next_of
-from .protocol import Header, error_of, window_of
+from .protocol import Header, error_of, window_of, with_whole_paths
 
 __all__ = [
     "FILES",
@@ -206,7 +206,8 @@ class Client:
         """Restores files to files.
 
         Args:
-            job: source, output, span, matte_out, ledger, cache ... : the fields of `RestoreJob`.
+            job: source, output, span, matte_out, ledger, cache ... : the fields of `RestoreJob`. Relative paths
+                begin at this process's folder.
             settings: Of the node.
             progress: Called with (stage, done, total).
             cancelled: Asked twenty times a second; True ends the work, what is finished stays.
@@ -363,7 +364,7 @@ class Client:
         line = self._open_line()
         request, inbox = line.open()
         try:
-            line.send({"type": kind, "id": request, "job": dict(job), "settings": dict(settings or {})})
+            line.send({"type": kind, "id": request, "job": with_whole_paths(job), "settings": dict(settings or {})})
             while True:
                 header, _ = answer_of(next_of(line, inbox, request, cancelled))
                 if header["type"] == "done":

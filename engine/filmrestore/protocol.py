@@ -9,7 +9,8 @@ import dataclasses
 import hashlib
 import json
 import struct
-from typing import Any, Dict, List, NoReturn, Optional, Tuple, Type
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, NoReturn, Optional, Tuple, Type
 
 from .errors import (
     Cancelled,
@@ -43,6 +44,26 @@ SLOT_OFFSET = 4096
 PLANES = ("source", "protect", "defect_map", "reference")
 FRAME_ASKS = ("restore_frame", "degrade_frame", "grain_frame")
 SPAN_ASKS = ("restore_span", "degrade_span", "grain_span", "apply_span", "report_span")
+_JOB_PATHS = (
+    "source",
+    "output",
+    "result",
+    "reference",
+    "ledger",
+    "analysis",
+    "cuts",
+    "cache",
+    "matte_out",
+    "protect",
+    "defect_map",
+    "masks_out",
+    "truth_out",
+    "shapes",
+    "without_mask",
+)
+"""Fields of a span's job that are paths."""
+_ALPHA = "alpha"
+"""A defect map that is no path: the scan's own alpha."""
 NODES: Dict[str, Type[Settings]] = {"restore": RestoreSettings, "degrade": DegradeSettings, "grain": GrainSettings}
 
 Header = Dict[str, Any]
@@ -207,6 +228,24 @@ def unpack_header(text: bytes) -> Header:
         error.request = request
         raise
     return header
+
+
+def with_whole_paths(job: Mapping[str, Any]) -> Dict[str, Any]:
+    """A span's job whose relative paths begin at this process's folder, for one that runs in another."""
+    whole = dict(job)
+    for name in _JOB_PATHS:
+        if isinstance(job.get(name), (str, Path)) and (name, job[name]) != ("defect_map", _ALPHA):
+            whole[name] = _whole(str(job[name]))
+    if isinstance(job.get("without"), (list, tuple)):  # @FILE is a list of selectors
+        whole["without"] = [
+            f"@{_whole(one[1:])}" if isinstance(one, str) and one.startswith("@") else one for one in job["without"]
+        ]
+    return whole
+
+
+def _whole(path: str) -> str:
+    # No pathlib to join them: a slash at the end means a folder.
+    return path if not path or Path(path).is_absolute() else f"{Path.cwd()}/{path}"
 
 
 def byte_count(shape: List[int]) -> int:

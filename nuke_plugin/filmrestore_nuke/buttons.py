@@ -15,7 +15,7 @@ from filmrestore.settings import preset
 
 from . import live as live_mode
 from .check import engine_lines, host_lines
-from .frames import on_disk
+from .frames import frames_between, on_disk
 from .run import perform, reject, render_inputs, report_page, show
 from .tell import Progress, in_main_thread, message, one_undo
 from .work import Work, plan
@@ -27,8 +27,12 @@ Step = Callable[[Work, Progress], Any]
 
 def restore_range(group: Any) -> None:
     """Restores the node's range."""
-    first, last = int(group["first"].value()), int(group["last"].value())
-    _start(group, list(range(first, last + 1)), _perform)
+    try:
+        frames = frames_between(int(group["first"].value()), int(group["last"].value()))
+    except FilmRestoreError as error:
+        message(f"{group.name()}: {error}")
+        return
+    _start(group, list(frames), _perform)
 
 
 def restore_frame(group: Any) -> None:

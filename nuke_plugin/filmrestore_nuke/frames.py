@@ -10,6 +10,7 @@ from filmrestore.errors import UsageError
 
 _PART = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
 _PLACE = re.compile(r"%0?(\d*)d|#+")
+_MOST = 1_000_000  # more is a slip of the hand, and would fill the memory
 
 
 def parse_frames(text: str) -> list[int]:
@@ -26,8 +27,19 @@ def parse_frames(text: str) -> list[int]:
         first, last, step = int(found[1]), int(found[2] or found[1]), int(found[3] or 1)
         if last < first or step < 1:
             raise UsageError(f"the frames {part!r} run backwards: write the first frame first")
-        numbers.update(range(first, last + 1, step))
+        numbers.update(frames_between(first, last)[::step])
     return sorted(numbers)
+
+
+def frames_between(first: int, last: int) -> range:
+    """All frames from the first to the last; none where the last comes before the first.
+
+    Raises:
+        UsageError: more than any shot has.
+    """
+    if last - first >= _MOST:
+        raise UsageError(f"frames {first} to {last} are {last - first + 1}: at most {_MOST}; correct the range")
+    return range(first, last + 1)
 
 
 def runs_of(numbers: Iterable[int]) -> list[tuple[int, int]]:

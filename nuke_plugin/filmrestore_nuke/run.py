@@ -11,9 +11,10 @@ from filmrestore.errors import FilmRestoreError, OutputError, SomeFramesFailed
 
 from .engine import connect
 from .frames import format_frames, on_disk, path_of, runs_of
+from .places import check_alone, keep_place
 from .rendering import render_input
 from .tell import no_undo
-from .work import Render, Work, keep_place
+from .work import Render, Work
 
 Report = Callable[[str, int, int], None]
 
@@ -22,13 +23,16 @@ def render_inputs(group: Any, works: list[Work], is_stopped: Callable[[], bool])
     """Writes what the engine cannot read by itself. In Nuke's main thread.
 
     Raises:
+        UsageError: another node keeps its files in the same folder.
         Cancelled, FilmRestoreError: see `rendering.render_input`.
     """
+    check_alone(group)
     for work in works:
         for render in work.renders:
-            _render_plate(group, work, render, is_stopped) if render.input == "plate" else _render(
-                group, work, render, render.frames, is_stopped
-            )
+            if render.input == "plate":
+                _render_plate(group, work, render, is_stopped)
+            else:
+                _render(group, work, render, render.frames, is_stopped)
 
 
 def perform(work: Work, progress: Report, is_cancelled: Callable[[], bool]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import nuke
 from filmrestore.errors import Cancelled, FilmRestoreError, InputError, UsageError
 
-from .frames import parse_frames, path_of
+from .frames import frames_between, parse_frames, path_of
 from .run import perform, render_inputs, result_path, show
 from .work import Work, plan
 
@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> None:
         raise UsageError(f"{options.node} is no FilmRestore, FilmDegrade or FilmGrain node")
     writes = [_node(name) for name in options.write]
     first, last = int(group["first"].value()), int(group["last"].value())
-    frames = parse_frames(options.frames) if options.frames else list(range(first, last + 1))
+    frames = parse_frames(options.frames) if options.frames else list(frames_between(first, last))
     works = plan(group, frames)
     for work in works:
         work.job["overwrite"] = options.overwrite

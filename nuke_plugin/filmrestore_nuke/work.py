@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-import nuke
 from filmrestore.errors import UsageError
 
 from .colour import ScriptColour, of_script
-from .frames import format_frames
+from .frames import format_frames, frames_between
 from .inputs import Files, connected, files_of, frame_range, views_of, with_view
 from .panel import Node, node_of
+from .places import absolute, folder_of
 
 _ID = re.compile(r"(-?\d+)-[0-9a-f]{4,10}")
 
@@ -92,29 +92,6 @@ def plan(group: Any, frames: list[int]) -> list[Work]:
     return _Planner(group, frames).works()
 
 
-def folder_of(group: Any) -> str:
-    """Where the node keeps its files: the knob, else where it kept them before, else beside the script.
-
-    Raises:
-        UsageError: none is known.
-    """
-    told = str(group["folder"].evaluate() or "").strip().rstrip("/")
-    if told:
-        return told.replace("\\", "/")
-    name, _, place = str(group["place"].value()).partition("\n")
-    if place and name == group.fullName():
-        return place
-    script = str(nuke.root().name())
-    if not os.path.isabs(script):
-        raise UsageError("there is no place for the result: save the script, or choose a folder on the tab Files")
-    return f"{os.path.dirname(script)}/filmrestore/{group.fullName().replace('.', '_')}".replace("\\", "/")
-
-
-def keep_place(group: Any) -> None:
-    """Writes down where the files are, for a farm that opens a copy of the script; a copy of the node has its own."""
-    group["place"].setValue(f"{group.fullName()}\n{folder_of(group)}")
-
-
 def settings_of(group: Any, panel: Node) -> dict[str, Any]:
     """The node's settings, checked.
 
@@ -163,7 +140,7 @@ class _Planner:
             first, last = self.files.first - self.offset, self.files.last - self.offset
         else:
             first, last = min(first, *self.frames), max(last, *self.frames)
-        return tuple(range(first, last + 1))
+        return tuple(frames_between(first, last))
 
     def _around(self) -> tuple[int, ...]:
         """The frames with their handles, as far as the shot goes."""
@@ -221,7 +198,7 @@ class _Planner:
         job: dict[str, Any] = {"matte_out": f"{folder}/matte/matte.%04d.png", "ledger": f"{folder}/ledger"}
         analysis = str(self.group["analysis"].evaluate() or "")
         if analysis:
-            job["analysis"] = analysis
+            job["analysis"] = absolute(analysis, "the analysis")
         if self._is_connected("protect"):
             job["protect"] = f"{folder}/protect/protect.%04d.exr"
             renders.append(Render("protect", job["protect"], tuple(self.frames), tuple(self.frames), True))
@@ -240,7 +217,7 @@ class _Planner:
         if files is not None:
             return {"reference": with_view(files.pattern, view), "reference_colourspace": files.colourspace}
         first, last = frame_range(node)
-        pattern, frames = f"{folder}/reference/reference.%04d.exr", tuple(range(first, last + 1))
+        pattern, frames = f"{folder}/reference/reference.%04d.exr", tuple(frames_between(first, last))
         renders.append(Render("reference", pattern, frames, frames, False))
         return {"reference": pattern, "reference_colourspace": self.script.working_space}
 
@@ -254,4 +231,5 @@ class _Planner:
         numbers = {frame + self.offset for frame in self.frames}
         lines = [line.partition("#")[0].strip() for line in str(self.group["reject"].value() or "").splitlines()]
         found = [(line, _ID.fullmatch(line)) for line in lines if line]
-        return [line for line, name in found if name is None or int(name[1]) in numbers]
+        wanted = [line for line, name in found if name is None or int(name[1]) in numbers]
+        return [f"@{absolute(line[1:], 'the list')}" if line.startswith("@") else line for line in wanted]

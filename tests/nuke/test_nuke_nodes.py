@@ -469,7 +469,7 @@ def test_the_other_nodes_write_and_show_their_frames(
 def test_without_a_folder_files_lie_beside_the_script_and_stay_the_nodes_own(
     nuke: ModuleType, engine: Server, clip: str, tmp_path: Path
 ) -> None:
-    from filmrestore_nuke.work import folder_of
+    from filmrestore_nuke.places import folder_of
 
     node = node_on(nuke, read_of(nuke, clip), Path())
     node["folder"].setValue("")

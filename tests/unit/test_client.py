@@ -253,6 +253,26 @@ def test_a_span_of_files_is_restored_and_reported(engine: Client, scan: str, tmp
         assert same_bits(read_codes(tmp_path / f"c.{number}.exr"), read_codes(by_command / f"c.{number}.exr"))
 
 
+def test_relative_paths_of_a_span_are_the_callers_own(
+    engine: Client, scan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(scan).parent)
+    job = {"source": Path(scan).name, "output": "../out/c.####.exr", "span": "1003", "colourspace": "scene_linear"}
+    report = engine.restore_span(job)
+    assert report["restored"] == 1 and (Path(scan).parent.parent / "out" / "c.1003.exr").is_file()
+    monkeypatch.chdir(tmp_path)
+    ledger = Path(report["ledger"])
+    (tmp_path / "out.txt").write_text("cause:dirt\n")
+    done = {"source": scan, "ledger": ledger, "output": "plain/", "without": ["@out.txt"]}
+    assert engine.apply(done)["frames"] == 1
+    assert len(list((tmp_path / "plain").glob("*.exr"))) == 1
+    monkeypatch.setattr("filmrestore.client.with_whole_paths", dict)
+    with pytest.raises(UsageError, match="give whole paths"):
+        engine.restore_span({**job, "output": str(tmp_path / "c.####.exr")})
+    with pytest.raises(UsageError, match="give whole paths"):
+        engine.apply({**done, "ledger": str(ledger), "output": str(tmp_path / "plain"), "without": ["@out.txt"]})
+
+
 def test_damage_and_grain_of_spans_are_reported(engine: Client, scan: str, tmp_path: Path) -> None:
     job = {"source": scan, "span": "1003-1004", "colourspace": "scene_linear"}
     done = engine.degrade({**job, "output": str(tmp_path / "d.####.exr")}, {"dust": 100.0})

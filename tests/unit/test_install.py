@@ -186,9 +186,47 @@ def test_a_disk_that_fills_leaves_the_earlier_install_whole(tmp_path: Path, monk
         written(path, content, mode)
 
     monkeypatch.setattr(tree, "_write", full)
-    with pytest.raises(OutputError, match="No space left on device"):
+    told = f"^{tmp_path} cannot be written: No space left on device; make room on the disk, or name another folder"
+    with pytest.raises(OutputError, match=told):
         tree.write_tree(tmp_path, "own/record", {"own/a": b"2", "own/b": b"2"}, facts={})
     assert contents(tmp_path) == before
+
+
+_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from filmrestore.errors import OutputError
+from filmrestore.install import startup, tree
+
+own = Path(sys.argv[1])
+if os.geteuid() == 0:
+    os.seteuid(65534)
+for call in (
+    lambda: tree.write_tree(own / "theirs", "a/record", {"a/b": b""}, facts={}),
+    lambda: startup.own_lines(own / "hidden"),
+):
+    try:
+        call()
+        print("no error")
+    except OutputError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="users of POSIX")
+def test_a_folder_of_another_user_is_named_and_not_our_temporary_files(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir(mode=0o555)
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "init.py").write_text("mine = 1")
+    (tmp_path / "hidden" / "init.py").chmod(0)
+    for folder in (tmp_path, *tmp_path.parents[:2]):  # pytest's own are 0700
+        folder.chmod(0o755)
+    told = subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    first, second = told.stdout.splitlines() or [told.stderr, ""]
+    assert first.startswith(f"{tmp_path / 'theirs'} cannot be written: Permission denied; run the command as a user")
+    assert second.startswith(f"{tmp_path / 'hidden' / 'init.py'} cannot be read: Permission denied")
 
 
 def test_an_install_that_was_killed_half_way_is_finished_by_the_next(

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import psutil
@@ -21,6 +22,8 @@ from server_house import GatedRestorer, RawClient, array, client, image, running
 from filmrestore import protocol
 from filmrestore.client import Client, Image, find_server
 from filmrestore.errors import Cancelled, EngineError, FilmRestoreError, ProtocolError, ResourceError
+from filmrestore.frame import Frame
+from filmrestore.nodes import live_restore
 from filmrestore.server import requests, serve
 from filmrestore.server.session import Limits
 from filmrestore.server.slots import SHARED_MEMORY
@@ -287,6 +290,41 @@ def test_cancel_is_answered_at_once_and_the_next_frame_is_right(runtime: Path) -
         assert array(engine.restore_frame("gated", 1003, FILM)).shape == (40, 46, 4)
         engine.forget("gated")
         until(lambda: server.status()["frame_bytes"] == 0)
+
+
+def test_no_patch_begins_after_a_cancel(runtime: Path) -> None:
+    large = {1003: image(1003, height=120, width=120)}
+    with running(runtime, "server_house:load_gated") as server, client() as engine:
+        restorer = server.house.engine.restorer("frdm")
+        with pytest.raises(Cancelled):
+            engine.restore_frame("gated", 1003, large, cancelled=GatedRestorer.reached.is_set)
+        threading.Event().wait(0.5)  # the worker hears of it while the first patch is at work
+        GatedRestorer.gate.set()
+        until(lambda: server.status()["running"] == 0)
+        assert restorer.calls == 1
+
+
+def test_no_repair_begins_after_a_cancel_and_the_patches_are_kept(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    repair = live_restore.repair
+
+    def counted(frame: Frame, *values: Any, **named: Any) -> Any:
+        begun.append(frame.number)
+        return repair(frame, *values, **named)
+
+    monkeypatch.setattr(live_restore, "repair", counted)
+    with running(runtime, "server_house:load_gated") as server, client() as engine:
+        restorer = server.house.engine.restorer("frdm")
+        with pytest.raises(Cancelled):
+            engine.restore_frame("gated", 1003, FILM, cancelled=GatedRestorer.reached.is_set)
+        GatedRestorer.gate.set()
+        until(lambda: server.status()["running"] == 0)
+        assert begun == []
+        before = restorer.calls
+        engine.restore_frame("gated", 1003, FILM)
+        assert begun == [1003] and restorer.calls == before
 
 
 def test_a_caller_that_has_had_enough_is_let_go(runtime: Path) -> None:

@@ -32,6 +32,7 @@ def command(*, progress: str, as_json: bool, **job_values: Any) -> None:
     A fix that was edited out of the ledger, or is chosen by --without, is left out: the scan's pixels stay.
     """
     from ..fixes.replay import ApplyJob, apply
+    from ..media import format_span
 
     with display(progress) as shown:
         done = apply(ApplyJob(**job_values), shown)
@@ -44,5 +45,11 @@ def command(*, progress: str, as_json: bool, **job_values: Any) -> None:
         click.echo(f"fixes   {done.applied} laid over the scan, {done.left_out} left out")
     if done.other_scans:
         click.echo(f"filmrestore: in {len(done.other_scans)} frames the scan has changed outside the fixes", err=True)
+    if done.unrecorded:
+        raise SomeFramesFailed(
+            f"the ledger {job_values['ledger']} lacks {len(done.unrecorded)} frames of the scan "
+            f"({format_span(done.unrecorded)}), which were not written: it was cut short, or only some frames were "
+            "restored; copy the ledger again, or say by -F which frames are meant"
+        )
     if done.failed:
         raise SomeFramesFailed(failures(done.failed))

@@ -32,7 +32,7 @@ def cache_folder() -> Path:
 
 
 def check_no_picture(path: Path | None, what: str) -> None:
-    """Refuses to write a page or a file of figures where the name says that a picture or movie is.
+    """Refuses to write a page or a file of figures where a picture or movie is meant.
 
     Raises:
         UsageError: the name is that of an image or movie, or of a folder.
@@ -42,3 +42,17 @@ def check_no_picture(path: Path | None, what: str) -> None:
 
     if path is not None and (is_media(path.name) or path.is_dir()):
         raise UsageError(f"{path}: {what} would be written over a picture or folder; give it a name of its own")
+
+
+def check_target(path: Path | None, what: str) -> None:
+    """Refuses, before the work, to write a page or a file of figures where it cannot be or a picture is meant.
+
+    Raises:
+        UsageError: the name is that of an image or movie, or of a folder.
+        OutputError: nothing can be written there.
+    """
+    from ..media.atomic import check_writable
+
+    check_no_picture(path, what)
+    if path is not None:
+        check_writable(path)

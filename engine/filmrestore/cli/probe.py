@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import GroupedCommand, takes_colour, takes_progress, takes_source
-from .places import check_no_picture
+from .places import check_target
 from .progress import display
 from .stopping import stop_on_signals
 
@@ -48,7 +48,7 @@ def command(
     from ..media import open_shot
     from ..scenes import read_cuts
 
-    check_no_picture(out, "the analysis")
+    check_target(out, "the analysis")
     with open_shot(source, span, missing="allow") as shot:
         colour = open_colour(
             shot.format,
@@ -57,10 +57,11 @@ def command(
             config=ocio,
             path=shot.path_of(shot.frames[0]),
         )
+        path = out or Path(f"{shot.name}.analysis.json")
+        check_target(path, "the analysis")
         cuts = None if cut_list is None else read_cuts(cut_list, shot)
         with stop_on_signals() as stop, display(progress) as shown:
             found = analyse(shot, colour, cuts=cuts, progress=shown, cancelled=stop.is_set)
-        path = out or Path(f"{shot.name}.analysis.json")
         found.save(path)
         facts = summary(shot, found, path)
     if as_json:

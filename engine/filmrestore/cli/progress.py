@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
@@ -105,7 +107,23 @@ class Lines(Display):
 
 
 class JsonLines(Display):
-    """One JSON object a step, on stderr."""
+    """One JSON object a step, on stderr; a warning is one too: {"warning": TEXT}."""
+
+    def __enter__(self) -> Self:
+        self._show_warning, self._handlers = warnings.showwarning, logging.root.handlers
+        warnings.showwarning = self._warn
+        logging.root.handlers = [_JsonMessages(logging.WARNING)]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        warnings.showwarning, logging.root.handlers = self._show_warning, self._handlers
+
+    @staticmethod
+    def _warn(message: Warning | str, *where: object, **more: object) -> None:
+        del where, more
+        click.echo(json.dumps({"warning": str(message)}), err=True)
 
     def show(self, stage: str, done: int, total: int, rate: Rate) -> None:
         left = rate.seconds_left(done, total)
@@ -117,6 +135,13 @@ class JsonLines(Display):
             "seconds_left": None if left is None else round(left, 1),
         }
         click.echo(json.dumps(entry), err=True)
+
+
+class _JsonMessages(logging.Handler):
+    """Log records as JSON objects."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(json.dumps({"warning": record.getMessage()}), err=True)
 
 
 class OpenJobLines(Display):

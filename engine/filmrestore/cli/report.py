@@ -8,7 +8,7 @@ import click
 
 from ..errors import UsageError
 from .options import GroupedCommand
-from .places import check_no_picture, folder_of, ledger_beside
+from .places import check_target, folder_of, ledger_beside
 from .progress import MODES, Display, display
 
 
@@ -26,9 +26,9 @@ def command(*, scan: str, result: str | None, ledger: str | None, page: Path | N
     """
     if result is None and ledger is None:
         raise UsageError("there is no way to the fixes: give RESULT or --ledger")
-    check_no_picture(page, "the report")
     place = Path(ledger) if ledger is not None else ledger_beside(scan, str(result))
     page = page or (folder_of(result) if result is not None else place.parent) / "report.html"
+    check_target(page, "the report")
     with display(progress) as shown:
         write_page(scan, result, place, page, shown)
     click.echo(str(page))

@@ -24,7 +24,7 @@ from .options import (
     takes_settings,
     takes_source,
 )
-from .places import cache_folder, check_no_picture
+from .places import cache_folder, check_no_picture, check_target
 from .progress import Display, display
 from .report import write_page
 from .stopping import stop_on_signals
@@ -128,6 +128,7 @@ def command(
     if dry_run:
         show_plan(plan(job), as_json)
         return
+    check_target(page, "the report")
     with stop_on_signals() as stop, display(progress) as shown:
         done = _run(job, scheduler, threads, shown, stop.is_set)
         if page is not None:

@@ -22,6 +22,7 @@ from .model import FORMAT_VERSION, Fix, FrameRecord, Header
 
 HEADER = "header.json"
 _LINE = msgspec.json.Decoder(Fix | FrameRecord)
+_MARK = b"\xef\xbb\xbf"  # some editors begin a UTF-8 file with it
 
 
 class FramePart(NamedTuple):
@@ -39,7 +40,7 @@ def read_header(folder: Path) -> Header:
     """
     file = folder / HEADER
     try:
-        header = msgspec.json.decode(file.read_bytes(), type=Header)
+        header = msgspec.json.decode(file.read_bytes().removeprefix(_MARK), type=Header)
     except OSError as error:
         raise LedgerError(
             f"no ledger at {folder}: {error}; give the folder that restore wrote with --ledger"
@@ -64,7 +65,7 @@ def parse_part(lines: bytes, frame: int, file: Path) -> FramePart:
     """
     records: list[FrameRecord] = []
     fixes: list[Fix] = []
-    for line in filter(bytes.strip, lines.split(b"\n")):
+    for line in filter(bytes.strip, lines.removeprefix(_MARK).split(b"\n")):
         try:
             entry = _LINE.decode(line)
         except msgspec.DecodeError as error:

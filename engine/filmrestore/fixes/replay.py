@@ -57,6 +57,7 @@ class ApplyReport:
         written, skipped: Of them, written now, and left as they were.
         applied, left_out: Fixes laid over the scan, and not (edited out, rejected or chosen by `without`).
         other_scans: Frames whose scan differs, outside the fixes, from the one that was restored.
+        unrecorded: Frames of the scan that the ledger does not hold, where no span was asked for.
         failed: Frame -> why.
     """
 
@@ -66,6 +67,7 @@ class ApplyReport:
     applied: int = 0
     left_out: int = 0
     other_scans: list[int] = field(default_factory=list)
+    unrecorded: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
 
 
@@ -130,6 +132,8 @@ def apply(job: ApplyJob, progress: Progress | None = None, cancelled: Callable[[
             ledger, without, _Mask(job.without_mask, shot.format) if job.without_mask is not None else None
         )
         report = ApplyReport(frames=len(shot.frames))
+        if job.span is None:
+            report.unrecorded = sorted(set(shot.available).difference(ledger.frames))
         if job.overwrite == "never" and Path(job.output).is_file():
             report.skipped = report.frames
             return report

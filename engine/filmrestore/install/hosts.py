@@ -65,7 +65,6 @@ class Installed:
 
 def _nuke_files() -> dict[str, bytes]:
     own = read_folder(adapter_folder("nuke_plugin"), "filmrestore_nuke/")
-    own.pop("filmrestore_nuke/README.md", None)
     return {**own, **client_files("filmrestore_nuke/vendor/filmrestore/")}
 
 
@@ -171,12 +170,14 @@ def recorded_engine(host: Host, root: Path) -> dict[str, str]:
         InstallError: it cannot be read.
     """
     path = root / host.engine
-    if not path.exists():
-        return {}
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         return {key: str(value) for key, value in told.items()}
-    except (OSError, ValueError, AttributeError) as error:
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise InstallError(f"{path} cannot be read: {error.strerror}; be a user who may, or give --dest") from error
+    except (ValueError, AttributeError) as error:
         raise InstallError(f"{path} cannot be read ({error}): delete it and install again") from error
 
 

@@ -66,10 +66,17 @@ def own_lines(folder: Path) -> bytes:
     """The user's init.py as it is without our lines; empty where there is none.
 
     Raises:
-        OutputError: it has one mark without the other.
+        OutputError: it cannot be read, or has one mark without the other.
     """
     path = folder / "init.py"
-    text = path.read_bytes() if path.exists() else b""
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        text = b""
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be read: {error.strerror}; make it readable, for its own lines are to stay"
+        ) from error
     start, close = text.find(_OPEN[:15]), text.find(_CLOSE)
     if start < 0 and close < 0:
         return text

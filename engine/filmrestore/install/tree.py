@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from ..errors import InstallError, OutputError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_STAGING = ".filmrestore-"
 _MODE, _PROGRAM_MODE, _FOLDER_MODE = 0o644, 0o755, 0o755
 """Readable by all: an install by root is for every user, whatever root's umask is."""
 
@@ -54,11 +56,28 @@ def as_output_error(function: Callable[_P, _R]) -> Callable[_P, _R]:
             return function(*args, **kwargs)
         except OSError as error:
             raise OutputError(
-                f"{error.filename or args[0]} cannot be written: {error.strerror or error}; close the hosts that use "
-                "it, run the command as a user who may write there (sudo), or name another folder with --dest"
+                f"{_named(error, args[0])} cannot be written: {error.strerror or error}; {_remedy(error)}, or name "
+                "another folder with --dest"
             ) from error
 
     return guarded
+
+
+def _named(error: OSError, otherwise: object) -> Path:
+    """What cannot be written, as users know it: not our temporary files, but the folder that they stand in."""
+    path = Path(os.fsdecode(error.filename or str(otherwise)))
+    staging = next((one for one in (path, *path.parents) if one.name.startswith(_STAGING)), None)
+    return staging.parent if staging is not None else path
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "make room on the disk"
+    if error.errno in (errno.EACCES, errno.EPERM) and os.name != "nt":
+        return "run the command as a user who may write there"
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return "a file stands where a folder is to be: move it away"
+    return "close the hosts that use it, see that the disk can be written"
 
 
 def read_record(root: Path, name: str) -> Record | None:
@@ -73,7 +92,9 @@ def read_record(root: Path, name: str) -> Record | None:
         record = Record(told["version"], {key: tuple(sums) for key, sums in told["files"].items()}, told["facts"])
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise InstallError(f"{path} cannot be read: {error.strerror}; be a user who may, or give --dest") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InstallError(f"{path} cannot be read ({error}): delete it and install again") from error
     for inner in map(PurePosixPath, record.sums):
         if inner.is_absolute() or ".." in inner.parts or "\\" in str(inner):
@@ -114,7 +135,7 @@ def write_tree(
     sums = {path: _sum(content) for path, content in files.items()}
     _check_free(root, old, sums)
     root.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".filmrestore-", dir=root))
+    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=root))
     try:
         todo = [path for path in files if _sum_on_disk(root / path) != sums[path]]
         for path in todo:
@@ -166,7 +187,7 @@ def replace_file(path: Path, content: bytes) -> None:
     """Writes a file under a temporary name, then renames it; what a link points to, where it is one."""
     target = path.resolve()
     mode = target.stat().st_mode & 0o7777 if target.exists() else _MODE
-    staging = Path(tempfile.mkdtemp(prefix=".filmrestore-", dir=target.parent))
+    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=target.parent))
     try:
         _write(staging / target.name, content, mode)
         (staging / target.name).replace(target)

@@ -75,6 +75,21 @@ def make_folder(folder: Path) -> None:
         raise output_error(folder, failure) from failure
 
 
+def check_writable(path: Path) -> None:
+    """Find out before the work whether `path` can be written after it; its folder is made when it is not there.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    make_folder(path.parent)
+    probe = temporary_name(path)
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as failure:
+        raise output_error(path, failure) from failure
+
+
 def temporary_name(target: Path) -> Path:
     """A new hidden name beside `target`, short enough for every file system."""
     stem = target.name.encode()[:120].decode(errors="ignore")

@@ -9,15 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from ..errors import FilmRestoreError, OutputError, UsageError
+from ..errors import FilmRestoreError, InputError, OutputError, UsageError
 from ..frame import Format, Frame
-from .atomic import atomic_write, make_folder, output_error, sweep, temporary_name
+from .atomic import atomic_write, check_writable, output_error, sweep
 from .containers import container_of
 from .depth import converted, output_format
 from .dpx import new_dpx, patch_dpx
 from .images_write import encode_image
 from .patterns import Pattern, parse_pattern
-from .shot import Shot
+from .shot import Shot, open_shot
 
 
 class Sink(Protocol):
@@ -185,13 +185,14 @@ def open_writer(
 
         if os.path.realpath(target) == os.path.realpath(like.path_of(like.frames[0])):
             raise _is_the_scan(target)
-        _check_writable(target.parent)
+        _check_movie(target, like)
+        _prepared(target.parent)
         sink = MovieSink(target, like, codec=codec, lossy=lossy, sync=sync)
     else:
         pattern = output_pattern(path, like)
         container = container_of(pattern.path_of(like.frames[0]))
         form = output_format(like.format, container, path, lossy=lossy)
-        _check_writable(pattern.folder)
+        _prepared(pattern.folder)
         sink = _StillSink(pattern, like, form, sync=sync, history=history)
     return Writer(sink, overwrite=overwrite, behind=behind)
 
@@ -295,13 +296,21 @@ def _is_the_scan(target: Path) -> UsageError:
     return UsageError(f"{target}: this is the scan itself; it is never written over: choose another folder or name")
 
 
-def _check_writable(folder: Path) -> None:
-    """Find out now, not after the first frame's minute of work; and clear away what crashed runs left."""
-    make_folder(folder)
-    probe = temporary_name(folder / "probe")
+def _check_movie(target: Path, like: Shot) -> None:
+    """A movie is written whole: one that is there and is longer would lose frames."""
     try:
-        probe.touch(exist_ok=False)
-        probe.unlink()
-    except OSError as failure:
-        raise output_error(folder / "frames", failure) from failure
+        with open_shot(target) as there:
+            count = len(there.frames)
+    except InputError:  # not there, or no movie that anybody can miss
+        return
+    if count > len(like.frames):
+        raise UsageError(
+            f"{target} is there with {count} frames, and this run writes {len(like.frames)}: the others would be lost; "
+            "give another name, ask for all frames, or delete it first"
+        )
+
+
+def _prepared(folder: Path) -> None:
+    """Find out now, not after the first frame's minute of work; and clear away what crashed runs left."""
+    check_writable(folder / "frames")
     sweep(folder)

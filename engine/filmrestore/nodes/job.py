@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import filelock
 import torch
 
 from ..analysis import Analysis, analyse
@@ -16,15 +18,17 @@ from ..errors import FilmRestoreError, ResourceError, UsageError
 from ..fixes import merge
 from ..frame import Box
 from ..media import Shot, Writer, open_shot
+from ..media.atomic import check_writable
 from ..media.patterns import Pattern
 from ..media.planes import plane_container
 from ..media.writer import is_folder, output_pattern
 from ..restorers.base import Restorer, load_restorer
 from ..settings import RestoreSettings
-from .resuming import check_overwrite
+from .resuming import check_overwrite, check_stopped
 from .windows import Unit, plan_units
 
 Progress = Callable[[str, int, int], None]
+_LOOK_S = 0.5  # between looks at the stop, while another process makes the analysis
 
 LOCKS = "locks"
 """Folder in a ledger of the locks on windows that a process works on."""
@@ -231,14 +235,44 @@ def reel_analysis(
         UsageError: it is of another reel, or the one that `job.analysis` names was made in other colour.
     """
     path = analysis_path(job, shot)
-    if path.exists():
-        found = Analysis.load(path)
-        if job.analysis is not None or found.other_colour(colour) is None:
-            found.check(shot, colour)
-            return found
-    made = analyse(shot, colour, progress=progress, cancelled=cancelled)
-    made.save(path)
-    return made
+    if (found := _usable_analysis(job, path, shot, colour)) is not None:
+        return found
+    check_writable(path)
+    with _alone(path, cancelled):
+        found = _usable_analysis(job, path, shot, colour)  # another process was faster
+        if found is None:
+            found = analyse(shot, colour, progress=progress, cancelled=cancelled)
+            found.save(path)
+    return found
+
+
+def _usable_analysis(job: RestoreJob, path: Path, shot: Shot, colour: Colour) -> Analysis | None:
+    if not path.exists():
+        return None
+    found = Analysis.load(path)
+    if job.analysis is None and found.other_colour(colour) is not None:
+        return None
+    found.check(shot, colour)
+    return found
+
+
+@contextmanager
+def _alone(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Waits until no other process makes that file."""
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"))
+    while True:
+        check_stopped(cancelled)
+        try:
+            lock.acquire(timeout=_LOOK_S)
+        except filelock.Timeout:
+            continue
+        break
+    try:
+        yield
+    finally:
+        # Gone before it is free: who waits for it looks at the file first, and who comes later makes a new one.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
 
 
 def units_of(job: RestoreJob, shot: Shot, cuts: Sequence[int], restorer: Restorer) -> list[Unit]:

@@ -94,6 +94,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         return box, frame.codes[box.slices], _facts(meter, started)
     maps = _maps(job)
     blended = _blended(job, maps, kept, meter)
+    job.cancelled()  # the patches are kept; what follows takes a second on a large frame
     lumas = Lumas(job.frames, job.colour)
     done = repair(
         frame,

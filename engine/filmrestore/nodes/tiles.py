@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -27,6 +27,7 @@ from .meter import Meter
 from .windows import Unit
 
 F32 = NDArray[np.float32]
+_LOOK_S = 0.05  # between looks at the cancel, while a patch is at work
 _MARGIN = 3  # pixels kept around what the matte may touch: hysteresis, growth by one, feather
 
 
@@ -153,7 +154,10 @@ class TileMaker:
         waiting: list[Future[Tile]] = list(islice(jobs, 2 * self._threads))
         try:
             while waiting:
+                # Asked while a patch is at work too: one that waits behind it must not begin after a cancel.
                 self._cancelled()
+                if not wait(waiting[:1], timeout=_LOOK_S).done:
+                    continue
                 tile = waiting.pop(0).result()
                 waiting.extend(islice(jobs, 1))
                 yield tile

@@ -19,7 +19,7 @@ from ..nodes.grain import GrainJob, grain
 from ..nodes.job import RestoreJob
 from ..nodes.live import Ask, Key, LiveEngine, Plate
 from ..nodes.restore import restore
-from ..protocol import NODES, SLOT_OFFSET, Header
+from ..protocol import NODES, SLOT_OFFSET, Header, with_whole_paths
 from ..report.pages import ReportJob, write_report
 from .connection import Connection
 from .frames import bytes_of
@@ -277,6 +277,9 @@ def _span_job(kind: Any, values: dict[str, Any], settings: dict[str, Any], defau
             raise UsageError(f"{name} of a job is {value!r}: expected {fields[name]}")
     if not values.get("source") or not values.get("output"):
         raise UsageError("a job needs source and output: patterns, folders or movies")
+    for name, value in with_whole_paths(values).items():
+        if value != values[name]:
+            raise UsageError(f"{name} of a job is {values[name]!r}: give whole paths, for the server runs elsewhere")
     known = {name: value for name, value in defaults.items() if name in fields}
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return kind(**{**known, **plain, **settings})

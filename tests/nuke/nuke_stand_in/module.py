@@ -121,6 +121,14 @@ class Menu:
         self.entries[name] = command
 
 
+def _allNodes(filter: Any, group: Any, recurseGroups: bool) -> list[Node]:
+    found: list[Node] = []
+    for node in (group or GRAPH.context)._children:
+        found += [node] if filter in (None, node._kind) else []
+        found += _allNodes(filter, node, True) if recurseGroups and isinstance(node, Group) else []
+    return found
+
+
 def _createNode(node: str, knobs: str, inpanel: bool) -> Node:
     return GRAPH.make(node)
 

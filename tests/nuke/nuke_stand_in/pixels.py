@@ -86,9 +86,9 @@ def write(picture: Picture, path: str, *, is_float: bool) -> None:
     spec.full_width, spec.full_height = picture.size
     spec.attribute("DateTime", "2026:01:01 00:00:00")
     output = oiio.ImageOutput.create(path)
-    assert output is not None and output.open(path, spec), oiio.geterror()
-    assert output.write_image(np.ascontiguousarray(picture.rgba)), output.geterror()
-    output.close()
+    assert output is not None, oiio.geterror()
+    if not output.open(path, spec) or not output.write_image(np.ascontiguousarray(picture.rgba)) or not output.close():
+        raise RuntimeError(f"Write: {output.geterror()}")
 
 
 def work(node: Any, inputs: list[Picture]) -> Picture:

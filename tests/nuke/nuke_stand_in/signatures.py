@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 FUNCTIONS = {
+    "allNodes": "(filter=None, group=None, recurseGroups=False)",
     "createNode": "(node, knobs='', inpanel=True)",
     "delete": "(n)",
     "execute": "(nameOrNode, start=None, end=None, incr=None, views=None, continueOnError=False)",
