@@ -121,8 +121,8 @@ def pixels(network: DivdNet, data: Path, cache: Path, count: int) -> tuple[Float
         drawn = torch.randn(scan.shape, generator=torch.Generator().manual_seed(number))
         _, logits = deblur(network, scan, present, drawn, prediction=network.config.prediction)
         chosen.append(some(logits[0], torch.from_numpy(window.matte), torch.from_numpy(window.weight), number))
-    logits, truth = zip(*chosen, strict=True)
-    return torch.cat(logits), torch.cat(truth)
+    said, truth = zip(*chosen, strict=True)
+    return torch.cat(said), torch.cat(truth)
 
 
 def _display(net: Float[Tensor, "3 h w"]) -> np.ndarray[Any, np.dtype[np.float32]]:
