@@ -9,13 +9,14 @@ import hashlib
 import socket
 import threading
 import time
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .errors import EngineError, ProtocolError
 from .finding import connect_to, fits_socket, interpreter, runtime_folder, server_path, start
 from .line import FrameCall, Image, Line, Planes, Progress, answer_of, next_of
-from .protocol import Header, error_of, window_of, with_whole_paths
+from .protocol import Header, error_of, repeats_in, window_of, with_whole_paths
 
 __all__ = [
     "FILES",
@@ -48,7 +49,7 @@ def ensure_server(
 
     Args:
         device: As `--device`.
-        python: Interpreter of the engine; else the one in engine.json beside this file, else the running one.
+        python: Interpreter of the engine; else the one of `finding.recorded_engine`, else the running one.
         command: What starts the server, in place of PYTHON -m filmrestore.cli serve; "--device DEVICE" is added.
         start_s: Seconds to wait for a new one.
         name: Who asks, for the server's log.
@@ -116,13 +117,21 @@ class Client:
         if line is not None:
             line.close()
 
-    def window(self, number: int, settings: Optional[Mapping[str, Any]] = None) -> range:
-        """The frames that `restore_frame` of `number` looks at, as far as they exist."""
+    def window(
+        self, number: int, settings: Optional[Mapping[str, Any]] = None, analysis: Optional[str] = None
+    ) -> range:
+        """The frames that `restore_frame` of `number` looks at, as far as they exist.
+
+        Args:
+            number: The frame.
+            settings: Of the restore node.
+            analysis: Path of the reel's analysis; a frame that it calls a repeat counts as the one that it repeats.
+        """
         methods = self.welcome["methods"]
         method = (settings or {}).get("method") or next(iter(methods))
         if method not in methods:
             raise error_of("usage", f"unknown method {method!r}: choose one of {', '.join(methods)}")
-        return window_of(number, methods[method]["window"], methods[method]["keep"])
+        return window_of(number, methods[method]["window"], methods[method]["keep"], _repeats(analysis))
 
     def restore_frame(
         self,
@@ -157,7 +166,7 @@ class Client:
         Raises:
             FilmRestoreError: as the engine says; EngineError: it broke off.
         """
-        window = [n for n in self.window(number, settings) if n in frames]
+        window = [n for n in self.window(number, settings, ask.get("analysis")) if n in frames]
         planes = _planes("source", frames, window)
         planes.update(_planes("defect_map", defect_map or {}, window))
         planes.update(_planes("protect", {number: protect} if protect is not None else {}, [number]))
@@ -383,6 +392,23 @@ def _planes(
 ) -> Dict[Tuple[str, int], Callable[[], Image]]:
     """Those of the numbers that there are, each with what gets its image: read when it is needed, not before."""
     return {(plane, number): partial(images.__getitem__, number) for number in numbers if number in images}
+
+
+def _repeats(analysis: Optional[str]) -> Tuple[int, ...]:
+    """The repeats of an analysis; none where it cannot be read, of which the engine tells."""
+    if analysis is None:
+        return ()
+    try:
+        stat = Path(analysis).stat()
+        return _read_repeats(analysis, stat.st_mtime_ns, stat.st_size)
+    except OSError:
+        return ()
+
+
+@lru_cache(8)
+def _read_repeats(analysis: str, changed_ns: int, size: int) -> Tuple[int, ...]:
+    del changed_ns, size  # a file that was written again is another file
+    return repeats_in(Path(analysis).read_bytes())
 
 
 def _change(plane: str, number: int, fetch: Callable[[], Image], changes: Optional[Mapping[int, str]]) -> str:

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from .errors import EngineError
 
@@ -67,12 +67,32 @@ def fits_socket(path: Path) -> bool:
     return hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= _LONGEST_SOCKET
 
 
+def recorded_engine() -> Tuple[Optional[str], str]:
+    """(interpreter, device) for hosts: $FILMRESTORE_PYTHON and $FILMRESTORE_DEVICE, else what install wrote down.
+
+    The interpreter is None where nobody says; the device is cpu then.
+
+    Raises:
+        EngineError: the record cannot be read.
+    """
+    record = Path(__file__).resolve().parents[2] / "engine.json"  # an adapter has this file in vendor/filmrestore
+    try:
+        said = dict(json.loads(record.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        said = {}
+    except (OSError, ValueError, TypeError) as error:
+        raise EngineError(f"{record} cannot be read ({error}): run `filmrestore install` again") from error
+    python = os.environ.get("FILMRESTORE_PYTHON") or said.get("python")
+    return (str(python) if python else None), str(os.environ.get("FILMRESTORE_DEVICE") or said.get("device") or "cpu")
+
+
 def interpreter() -> str:
-    """The engine's Python: the one that install recorded beside this file, else the running one."""
-    record = Path(__file__).with_name("engine.json")
-    if record.exists():
-        return str(json.loads(record.read_text(encoding="utf-8"))["python"])
-    return sys.executable
+    """The engine's Python: the one for hosts, else the running one.
+
+    Raises:
+        EngineError: the record cannot be read.
+    """
+    return recorded_engine()[0] or sys.executable
 
 
 def facts(device: str) -> Optional[Dict[str, Any]]:

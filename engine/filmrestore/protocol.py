@@ -9,8 +9,9 @@ import dataclasses
 import hashlib
 import json
 import struct
+from bisect import bisect_left, bisect_right
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NoReturn, Optional, Tuple, Type
+from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple, Type
 
 from .errors import (
     Cancelled,
@@ -253,10 +254,25 @@ def byte_count(shape: List[int]) -> int:
     return shape[0] * shape[1] * shape[2] * 4
 
 
-def window_of(frame: int, window: int, keep: int) -> range:
-    """The frame numbers that restore `frame` by a method that sees `window` frames and keeps `keep`."""
-    start = frame // keep * keep - (window - keep) // 2
-    return range(start, start + window)
+def window_of(frame: int, window: int, keep: int, repeats: Sequence[int] = ()) -> range:
+    """The frame numbers that restore `frame` by a method that sees `window` pictures and keeps `keep`.
+
+    Args:
+        repeats: Frames of the reel that repeat the one before them, rising; each picture counts once.
+    """
+    ranks = [repeat - count for count, repeat in enumerate(repeats, 1)]
+    start = (frame - bisect_right(repeats, frame)) // keep * keep - (window - keep) // 2
+    first, end = (rank + bisect_left(ranks, rank) for rank in (start, start + window))
+    return range(first, end)
+
+
+def repeats_in(analysis: bytes) -> Tuple[int, ...]:
+    """The repeated frames that an analysis file names; none in what is no analysis, which the engine then refuses."""
+    try:
+        found = json.loads(analysis)["repeats"]
+    except (ValueError, KeyError, TypeError):
+        return ()
+    return tuple(found) if isinstance(found, list) and all(isinstance(n, int) for n in found) else ()
 
 
 def settings_digest() -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
-from typing import Any
 
 from filmrestore.client import Client, ensure_server
 from filmrestore.errors import EngineError
+from filmrestore.finding import recorded_engine
 
 from . import HOME
 
@@ -17,24 +16,9 @@ _lock = threading.Lock()
 _clients: dict[str, Client] = {}
 
 
-def record() -> dict[str, Any]:
-    """What the installation wrote into engine.json; empty where there is none.
-
-    Raises:
-        EngineError: it cannot be read.
-    """
-    file = HOME / "engine.json"
-    if not file.is_file():
-        return {}
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise EngineError(f"{file} cannot be read ({error}): run `filmrestore install nuke` again") from error
-
-
 def device() -> str:
-    """The device that works: FILMRESTORE_DEVICE, else the recorded one, else cpu."""
-    return str(os.environ.get("FILMRESTORE_DEVICE") or record().get("device") or "cpu")
+    """The device that works: see `finding.recorded_engine`."""
+    return recorded_engine()[1]
 
 
 def command() -> list[str]:
@@ -43,12 +27,12 @@ def command() -> list[str]:
     Raises:
         EngineError: there is none.
     """
-    python = os.environ.get("FILMRESTORE_PYTHON") or record().get("python")
-    if not python:
+    python, _ = recorded_engine()
+    if python is None:
         of_checkout = HOME.parent / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         python = str(of_checkout) if of_checkout.is_file() else None
     if python:
-        return [str(python), "-m", "filmrestore.cli", "serve"]
+        return [python, "-m", "filmrestore.cli", "serve"]
     found = shutil.which("filmrestore")
     if found is None:
         raise EngineError(

@@ -8,6 +8,7 @@
 
 #include "parameters_generated.h"
 #include "platform.h"
+#include "repeats.h"
 
 namespace filmrestore {
 
@@ -51,8 +52,6 @@ const Parameter *find(const Parameters &parameters, const char *name) {
 
 // Of the plate whose grain is taken: the same few for every frame.
 constexpr int reference_frames = 3;
-
-int floor_divided(int number, int by) { return number >= 0 ? number / by : -((-number + by - 1) / by); }
 
 OfxTime time_of(const Properties &arguments) {
     const auto time = arguments.number(ofx::time);
@@ -160,8 +159,7 @@ std::pair<int, int> Effect::window_of(int frame, OfxTime time) const {
     const std::string name = word(*find(node_.settings, "method"), time);
     for (const Method &method : generated::methods) {
         if (name != method.name) continue;
-        const int first = floor_divided(frame, method.keep) * method.keep - (method.window - method.keep) / 2;
-        return {first, first + method.window - 1};
+        return Repeats::of(text(parameter::analysis, time)).window_of(frame, method.window, method.keep);
     }
     return {frame, frame};
 }

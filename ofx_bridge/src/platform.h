@@ -29,8 +29,10 @@ std::string runtime_folder();
 std::string joined(const std::string &folder, const std::string &name);
 // A program on the search path; empty where there is none.
 std::string find_program(const std::string &name);
-// At most `limit` bytes from the end of a file; nothing where it cannot be read.
+// At most `limit` bytes from the end of a file of the engine's; nothing where it cannot be read or is a link.
 std::optional<std::string> end_of_file(const std::string &path, std::size_t limit);
+// All of a file of the user's, up to `limit` bytes; nothing where it is longer or cannot be read.
+std::optional<std::string> whole_file(const std::string &path, std::size_t limit);
 
 // A connected stream. `receive` and `send` may be used from two threads at once; `shut` wakes both.
 class Stream {

@@ -208,6 +208,17 @@ std::optional<std::string> end_of_file(const std::string &path, std::size_t limi
     return text;
 }
 
+std::optional<std::string> whole_file(const std::string &path, std::size_t limit) {
+    const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat about {};
+    if (file.number() < 0 || fstat(file.number(), &about) != 0 || !S_ISREG(about.st_mode)) return std::nullopt;
+    if (about.st_size > static_cast<off_t>(limit)) return std::nullopt;
+    std::string text(static_cast<std::size_t>(about.st_size), '\0');
+    const ssize_t got = pread(file.number(), text.data(), text.size(), 0);
+    if (got != about.st_size) return std::nullopt;
+    return text;
+}
+
 std::unique_ptr<Stream> connect_to_file(const std::string &socket_path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;

@@ -196,6 +196,19 @@ std::optional<std::string> end_of_file(const std::string &path, std::size_t limi
     return text;
 }
 
+std::optional<std::string> whole_file(const std::string &path, std::size_t limit) {
+    const DWORD sharing = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+    const Handle file(CreateFileW(wide(path).c_str(), GENERIC_READ, sharing, nullptr, OPEN_EXISTING, 0, nullptr));
+    LARGE_INTEGER size{};
+    if (!file.is_open() || GetFileSizeEx(file.get(), &size) == 0) return std::nullopt;
+    if (size.QuadPart > static_cast<LONGLONG>(limit)) return std::nullopt;
+    std::string text(static_cast<std::size_t>(size.QuadPart), '\0');
+    DWORD got = 0;
+    if (ReadFile(file.get(), text.data(), static_cast<DWORD>(text.size()), &got, nullptr) == 0) return std::nullopt;
+    if (got != text.size()) return std::nullopt;
+    return text;
+}
+
 std::unique_ptr<Stream> connect_to_file(const std::string &socket_path) {
     throw SystemError("there are no socket files on Windows: " + socket_path);
 }

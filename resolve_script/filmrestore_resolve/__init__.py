@@ -1,7 +1,7 @@
 """FilmRestore in DaVinci Resolve and Fusion: the scripts' own package, run by Resolve's Python (3.9 and newer).
 
-Imports the standard library, the host's API and four files of filmrestore: client, protocol, settings, errors. They
-lie in `vendor` where `filmrestore install resolve` put them, in `engine` of a checkout otherwise.
+Imports the standard library, the host's API and the files of filmrestore that `client.FILES` names. They lie
+in `vendor` where `filmrestore install resolve` put them, in `engine` of a checkout otherwise.
 """
 
 import sys

@@ -1,9 +1,8 @@
-"""How the scripts get hold of Resolve and Fusion, what this edition allows, and where the engine is."""
+"""How the scripts get hold of Resolve and Fusion, and what this edition allows."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import HERE
 from .host import HostError, call
 
 NO_ANSWER = """DaVinci Resolve does not answer. One of three reasons:
@@ -66,22 +64,6 @@ def describe(host: Host) -> str:
     if host.resolve is None:
         return "Fusion"
     return f"{call(host.resolve, 'GetProductName')} {call(host.resolve, 'GetVersionString')}"
-
-
-def engine_facts() -> dict[str, str]:
-    """What `filmrestore install` wrote down: "python", the engine's interpreter, and "device".
-
-    Raises:
-        HostError: the record cannot be read.
-    """
-    record = HERE / "engine.json"
-    if not record.exists():  # a checkout
-        return {"python": os.environ.get("FILMRESTORE_PYTHON") or sys.executable, "device": "cpu"}
-    try:
-        facts = json.loads(record.read_text(encoding="utf-8"))
-        return {"python": str(facts["python"]), "device": str(facts.get("device") or "cpu")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HostError(f"{record} cannot be read ({error}): run `filmrestore install resolve` again") from error
 
 
 def _first(given: Mapping[str, Any], *names: str) -> Any:

@@ -10,8 +10,9 @@ from typing import Any
 
 from filmrestore.client import ensure_server
 from filmrestore.errors import Cancelled, FilmRestoreError, UsageError
+from filmrestore.finding import recorded_engine
 
-from .bootstrap import Host, describe, engine_facts, find_host
+from .bootstrap import Host, describe, find_host
 from .choices import wanted_of
 from .comp import restore_tools
 from .dialog import Window, WindowWatch
@@ -98,5 +99,4 @@ def _window(host: Host) -> Window | None:
 
 
 def _connect(device: str) -> Any:
-    facts = engine_facts()
-    return ensure_server(device or facts["device"], python=facts["python"], name="resolve")
+    return ensure_server(device or recorded_engine()[1], name="resolve")

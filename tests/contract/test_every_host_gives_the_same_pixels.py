@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import filmrestore
 from film import picture, read_codes, write_image
+from filmrestore.analysis import Analysis
 from filmrestore.cli import run
 from filmrestore.client import Image, find_server
 from filmrestore.nodes.job import RestoreJob
@@ -27,7 +28,9 @@ from unit.server_house import running
 
 F32 = NDArray[np.float32]
 TESTS = Path(__file__).parents[1]
-FRAMES = range(1002, 1008)
+FRAMES = range(1002, 1011)
+REPEATS = (1004, 1007, 1008)
+"""Frames that show the picture of the one before them: windows then reach beyond those of file numbers."""
 HEIGHT, WIDTH = 72, 101
 SETTINGS = {"strength": 0.9, "grow": 1.0}
 
@@ -58,7 +61,9 @@ def film(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Film:
     folder, out = tmp_path_factory.mktemp("scan"), tmp_path_factory.mktemp("command")
     alpha = np.linspace(-1, 2, HEIGHT * WIDTH, dtype=np.float32).reshape(HEIGHT, WIDTH, 1)
     frames = {
-        n: np.concatenate([picture(n, HEIGHT, WIDTH) * 2 - 0.1, alpha], axis=2).astype(np.float32) for n in FRAMES
+        n: np.concatenate([picture(shown, HEIGHT, WIDTH) * 2 - 0.1, alpha], axis=2).astype(np.float32)
+        for n in FRAMES
+        for shown in [n - sum(repeat <= n for repeat in REPEATS)]
     }
     for number, codes in frames.items():
         write_image(folder / f"shot.{number}.exr", codes)
@@ -66,6 +71,7 @@ def film(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Film:
     words = [f"--{name}={value}" for name, value in SETTINGS.items()]
     line = ["restore", pattern, "-o", str(out / "c.####.exr"), "--colourspace", "scene_linear", "--no-cache", *words]
     assert run([*line, "--threads", "1", "--progress", "none"]) == 0
+    assert Analysis.load(out / "shot.analysis.json").repeats == REPEATS
     restored = written(out, "c")
     assert sum(not same_bits(restored[n], frames[n]) for n in FRAMES) > 2, "there was nothing to restore"
     return Film(pattern, frames, out, restored)

@@ -33,7 +33,7 @@ def test_the_chunks_of_a_bundle_start_the_engine_and_give_the_bytes_of_a_whole_r
         codes[:, :, :3] = picture(number, 48, 64)
         write_image(tmp_path / f"a.{number}.exr", codes)
     clip = str(tmp_path / "a.####.exr")
-    script = build_script(tmp_path / "job", clip, FRAMES)
+    script = build_script(tmp_path / "job", clip, FRAMES, knobs={"plate": "rendered"})
     program = tmp_path / "nuke"
     exported = {name: value for name, value in variables().items() if name in ("PYTHONPATH", "NUKE_PATH")}
     exported["FILMRESTORE_PYTHON"] = sys.executable
@@ -45,9 +45,11 @@ def test_the_chunks_of_a_bundle_start_the_engine_and_give_the_bytes_of_a_whole_r
     told = f"--nuke --node FilmRestore1 --write Write1 -F 1002-1007 --chunk 3 --threads 1 --bundle {bundle}".split()
     assert run(["submit", str(script), *told, "--program", str(program), "--render-script", str(RENDER)]) == 0
     job = [openjd, "run", bundle / "template.yaml", "-p", f"file://{bundle / 'parameters.yaml'}", "--step", "Restore"]
+    job.append("--run-dependencies")
     try:
         done = subprocess.run(job, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("analyse 6 of 6") == 1
     finally:
         engine = find_server()
         if engine is not None:

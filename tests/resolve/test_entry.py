@@ -80,7 +80,7 @@ def test_a_missing_support_folder_says_to_install_again(installed: Path) -> None
 
 
 def test_the_engine_is_the_recorded_one(installed: Path) -> None:
-    code = "from filmrestore_resolve.bootstrap import engine_facts; print(engine_facts())"
+    code = "import filmrestore_resolve; from filmrestore.finding import recorded_engine; print(recorded_engine())"
     ran = subprocess.run([sys.executable, "-c", code], cwd=installed, capture_output=True, text=True, check=True)
     assert "/nowhere/python" in ran.stdout and "cuda:7" in ran.stdout
 
@@ -92,7 +92,7 @@ def test_the_entries_differ_in_their_page_alone() -> None:
 
 @pytest.mark.parametrize("file", HOST_SIDE, ids=lambda file: file.name)
 def test_the_scripts_import_the_standard_library_and_the_client_only(file: Path) -> None:
-    allowed = {f"filmrestore.{name}" for name in ("client", "protocol", "settings", "errors")}
+    allowed = {f"filmrestore.{name}" for name in ("client", "finding", "protocol", "settings", "errors")}
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):

@@ -421,10 +421,19 @@ def test_a_runtime_folder_that_others_may_use_is_refused(runtime: Path) -> None:
 
 
 def test_the_interpreter_is_the_one_that_install_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert finding.interpreter() == sys.executable
-    (tmp_path / "engine.json").write_text('{"python": "/opt/engine/bin/python"}')
-    monkeypatch.setattr(finding, "__file__", str(tmp_path / "finding.py"))
+    for name in ("FILMRESTORE_PYTHON", "FILMRESTORE_DEVICE"):
+        monkeypatch.delenv(name, raising=False)
+    assert finding.interpreter() == sys.executable and finding.recorded_engine() == (None, "cpu")
+    (tmp_path / "engine.json").write_text('{"python": "/opt/engine/bin/python", "device": "cuda:1"}')
+    monkeypatch.setattr(finding, "__file__", str(tmp_path / "vendor" / "filmrestore" / "finding.py"))
     assert finding.interpreter() == "/opt/engine/bin/python"
+    assert finding.recorded_engine() == ("/opt/engine/bin/python", "cuda:1")
+    monkeypatch.setenv("FILMRESTORE_PYTHON", "/mine/python")
+    monkeypatch.setenv("FILMRESTORE_DEVICE", "mps")
+    assert finding.recorded_engine() == ("/mine/python", "mps")
+    (tmp_path / "engine.json").write_text("[")
+    with pytest.raises(EngineError, match="run `filmrestore install` again"):
+        finding.recorded_engine()
 
 
 def test_pixels_that_are_not_of_their_shape_are_refused() -> None:

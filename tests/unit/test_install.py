@@ -411,3 +411,20 @@ def test_a_wheel_in_a_fresh_environment_installs_adapters_that_reach_the_engine(
     scripts = tmp_path / "home" / ".local/share/DaVinciResolve/Fusion/Scripts"
     if sys.platform == "linux":
         assert (scripts / "Utility" / "FilmRestore.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "folder"),
+    [
+        ("linux", "x86_64", "Linux-x86-64"),
+        ("linux", "aarch64", "Linux-aarch64"),
+        ("darwin", "arm64", "MacOS"),
+        ("win32", "AMD64", "Win64"),
+    ],
+)
+def test_hosts_find_the_binary_in_the_folder_of_their_system(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, folder: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert binary_path() == f"Contents/{folder}/FilmRestore.ofx"

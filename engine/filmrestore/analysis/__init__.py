@@ -1,4 +1,4 @@
-"""What the whole reel says: cuts, flicker, weave, grain, lasting scratches; made once by `probe`."""
+"""What the whole reel says: cuts, repeated frames, flicker, weave, grain, lasting scratches; made once by `probe`."""
 
 from .columns import LastingScratch
 from .model import Analysis

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..colour import Colour
     from ..media import Shot
 
-VERSION = 1
+VERSION = 2
 _NET_PER_LOG = 0.8 / math.asinh(1 / 0.032)  # slope of the net encoding against ln(light), mid grey and up
 _STEADY = 9  # frames over which picture and camera change less than flicker and weave do
 
@@ -36,6 +36,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
         frames: Numbers of the frames that were read, ascending.
         unreadable: Frames that could not be read.
         cuts: First frame of every shot but the first.
+        repeats: Frames that show the picture of the frame before them once more; see `RepeatFinder`.
         brightness, contrast: Mean and standard deviation of each frame's luminance, net.
         shift: (x, y) of each frame against the frame before it, pixels; 0 at cuts.
         scratches: Lasting vertical scratches.
@@ -50,6 +51,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     frames: tuple[int, ...]
     unreadable: tuple[int, ...] = ()
     cuts: tuple[int, ...] = ()
+    repeats: tuple[int, ...] = ()
     brightness: tuple[float, ...] = ()
     contrast: tuple[float, ...] = ()
     shift: tuple[tuple[float, float], ...] = ()

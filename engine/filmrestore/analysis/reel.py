@@ -18,6 +18,7 @@ from ..media import Shot, read_ahead
 from ..scenes import THUMBNAIL, CutFinder, thumbnail
 from .columns import ScratchFinder, strips_of
 from .model import Analysis
+from .repeats import RepeatFinder
 
 Float32 = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -86,6 +87,7 @@ class _Reel:
         self._levels: list[tuple[float, float]] = []
         self._weave = _Weave(shot.format.width)
         self._cuts = CutFinder()
+        self._repeats = RepeatFinder(colour)
         self._scratches = ScratchFinder(shot.format.width)
         self._samples = _Samples(shot, colour)
 
@@ -97,6 +99,7 @@ class _Reel:
         self._levels.append((round(float(luminance.mean()), 5), round(float(luminance.std()), 5)))
         self._weave.add(luminance)
         self._cuts.add(frame.number, small)
+        self._repeats.add(frame.number, picture)
         self._scratches.add(frame.number, self._colour.to_net(strips_of(picture)).mean(axis=2))
         self._samples.add(frame.number, picture)
 
@@ -113,6 +116,7 @@ class _Reel:
             frames=tuple(self._frames),
             unreadable=tuple(self.unreadable),
             cuts=cuts,
+            repeats=self._repeats.finish(cuts),
             brightness=tuple(level for level, _ in self._levels),
             contrast=tuple(spread for _, spread in self._levels),
             shift=tuple(shifts),

@@ -87,6 +87,7 @@ def summary(shot: Shot, found: Analysis, path: Path) -> dict[str, object]:
         "rate": f"{float(shot.rate):g}" if shot.rate else "not said",
         "colour": f"{found.colour.get('colourspace')} (by {found.colour.get('chosen_by')})",
         "cuts": list(found.cuts),
+        "repeats": f"{len(found.repeats)} ({format_span(found.repeats)})" if found.repeats else "none",
         "flicker": f"{100 * found.flicker:.1f} % of light",
         "weave": "{:.2f} x {:.2f} px".format(*found.weave),
         "grain": "not measured" if middle is None else f"{middle:.4f} net, at the middle level",

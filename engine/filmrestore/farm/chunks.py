@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..media import Shot
 from ..media.containers import container_of
 from ..nodes.job import RestoreJob
+from ..nodes.ranks import Ranks
 from ..restorers.base import Facts
 
 MOST_CHUNKS = 1024
@@ -26,7 +27,7 @@ _PATHS = ("source", "output", "matte_out", "ledger", "cache", "protect", "defect
 
 
 def cut_chunks(
-    frames: Collection[int], cuts: Sequence[int], *, keep: int, size: int = FRAMES
+    frames: Collection[int], cuts: Sequence[int], *, keep: int, size: int = FRAMES, repeats: Sequence[int] = ()
 ) -> tuple[tuple[int, ...], ...]:
     """The frames of each chunk, in the order of the film.
 
@@ -37,17 +38,19 @@ def cut_chunks(
         frames: Of the job.
         cuts: First frame of every shot but the first, rising.
         keep: Frames that a window keeps.
-        size: Most frames of a chunk; a window's worth at least.
+        size: Most frames of a chunk; a window's worth at least, with the repeats of its frames.
+        repeats: Frames of the whole reel that repeat the one before them, which share its window.
 
     Raises:
         UsageError: `size` is no number of frames, or the frames are so scattered that no farm can list a chunk.
     """
     if size < 1:
         raise UsageError(f"a chunk of {size} frames cannot be: give 1 or more")
-    chunks = _cut(sorted(set(frames)), cuts, keep, size)
+    ranks = Ranks(repeats, cuts)
+    chunks = _cut(sorted(set(frames)), cuts, keep, size, ranks)
     while len(chunks) > MOST_CHUNKS:
         size *= 2
-        chunks = _cut(sorted(set(frames)), cuts, keep, size)
+        chunks = _cut(sorted(set(frames)), cuts, keep, size, ranks)
     for chunk in chunks:
         if len(span_of(chunk)) > LONGEST_SPAN:
             raise UsageError(
@@ -57,10 +60,10 @@ def cut_chunks(
     return chunks
 
 
-def _cut(frames: Sequence[int], cuts: Sequence[int], keep: int, size: int) -> tuple[tuple[int, ...], ...]:
+def _cut(frames: Sequence[int], cuts: Sequence[int], keep: int, size: int, ranks: Ranks) -> tuple[tuple[int, ...], ...]:
     windows: dict[tuple[int, int], list[int]] = {}
     for number in frames:
-        windows.setdefault((number // keep, bisect_right(cuts, number)), []).append(number)
+        windows.setdefault((ranks.rank(number) // keep, bisect_right(cuts, number)), []).append(number)
     chunks: list[list[int]] = []
     last_shot = -1
     for (_, shot), kept in windows.items():
@@ -73,13 +76,15 @@ def _cut(frames: Sequence[int], cuts: Sequence[int], keep: int, size: int) -> tu
     return tuple(map(tuple, chunks))
 
 
-def shot_chunks(shot: Shot, cuts: Sequence[int], *, keep: int, size: int = FRAMES) -> tuple[tuple[int, ...], ...]:
+def shot_chunks(
+    shot: Shot, cuts: Sequence[int], *, keep: int, size: int = FRAMES, repeats: Sequence[int] = ()
+) -> tuple[tuple[int, ...], ...]:
     """`cut_chunks` of a shot; its missing frames belong to the chunk before them, which then says so.
 
     Raises:
         UsageError: as `cut_chunks`.
     """
-    chunks = cut_chunks(shot.frames, cuts, keep=keep, size=size)
+    chunks = cut_chunks(shot.frames, cuts, keep=keep, size=size, repeats=repeats)
     starts = [chunk[0] for chunk in chunks[1:]]
     whole = [list(chunk) for chunk in chunks]
     for number in shot.missing:

@@ -111,7 +111,7 @@ def _planned(
         check_handles(job, facts)
         found = reel_analysis(job, shot, colour, progress, cancelled)
         cuts = read_cuts(job.cuts, shot) if job.cuts else found.cuts
-        chunks = shot_chunks(shot, cuts, keep=facts.keep, size=size)
+        chunks = shot_chunks(shot, cuts, keep=facts.keep, size=size, repeats=found.repeats)
         ledger, analysis = str(ledger_path(job, shot)), str(analysis_path(job, shot))
         return dataclasses.replace(job, ledger=ledger, analysis=analysis), chunks, len(shot.frames) + len(shot.missing)
 

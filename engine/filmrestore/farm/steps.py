@@ -50,7 +50,8 @@ def restore_job(
     chunks: tuple[tuple[int, ...], ...] = ()
     if not is_one_file(job):
         check_handles(job, facts)
-        chunks = shot_chunks(shot, _known_cuts(job, shot), keep=facts.keep, size=size)
+        cuts, repeats = _known(job, shot)
+        chunks = shot_chunks(shot, cuts, keep=facts.keep, size=size, repeats=repeats)
     steps = []
     if not place.has_analysis:
         steps.append(_probe_step(job, place, light))
@@ -73,7 +74,10 @@ def nuke_job(
     size: int = FRAMES,
     needs: Needs | None = None,
 ) -> FarmJob:
-    """The restore node of a Nuke script, in chunks: each renders what feeds the node, restores, and renders `write`.
+    """The restore node of a Nuke script: the shot looked at once, then chunks.
+
+    Each chunk renders what feeds the node, restores, and renders `write`. Before them a task does the frames of the
+    first window, and by that renders the whole plate and makes the analysis, which chunks begun at once would each do.
 
     Args:
         script, render: The Nuke script, and the terminal script of the Nuke plug-in.
@@ -92,7 +96,7 @@ def nuke_job(
     for file in (script, render):
         if not file.is_file():
             raise InputError(f"{file}: there is no such file; the farm's machines must see it under this path")
-    words: list[Word] = [
+    words: tuple[Word, ...] = (
         Token.PROGRAM,
         "-t",
         Place("RenderScript", str(render.absolute()), "FILE", "IN", "The Nuke plug-in's terminal script."),
@@ -100,17 +104,23 @@ def nuke_job(
         "--node",
         node,
         Token.FRAMES,
-    ]
-    if write:
-        words += ["--write", write]
-    step = Step(
+    )
+    needs = needs or Needs()
+    frames = parse_span(span)
+    chunks = cut_chunks(frames, (), keep=keep, size=size)
+    steps = []
+    if len(chunks) > 1:
+        first = cut_chunks(frames, (), keep=keep, size=keep)[:1]
+        steps.append(Step(name="Look", help="Looks at the whole shot once.", words=words, needs=needs, chunks=first))
+    restore = Step(
         name="Restore",
         help=f"Restores a chunk of {node}, and renders {write or 'nothing'} with it.",
-        words=tuple(words),
-        needs=needs or Needs(),
-        chunks=cut_chunks(parse_span(span), (), keep=keep, size=size),
+        words=(*words, "--write", write) if write else words,
+        needs=needs,
+        after=_last(steps),
+        chunks=chunks,
     )
-    return FarmJob(name=f"filmrestore {script.stem} {node}", program=program, steps=(step,), most=size)
+    return FarmJob(name=f"filmrestore {script.stem} {node}", program=program, steps=(*steps, restore), most=size)
 
 
 def setting_words(settings: RestoreSettings) -> tuple[str, ...]:
@@ -152,13 +162,14 @@ class _Places:
             self.config = Place("Ocio", job.config, "FILE", "IN", "The OCIO config.")
 
 
-def _known_cuts(job: RestoreJob, shot: Shot) -> tuple[int, ...]:
-    """Cuts, as far as they are known before the reel is analysed."""
-    if job.cuts:
-        return tuple(read_cuts(job.cuts, shot))
-    if job.analysis and Path(job.analysis).exists():
-        return Analysis.load(job.analysis).cuts
-    return ()
+def _known(job: RestoreJob, shot: Shot) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Cuts and repeated frames, as far as they are known before the reel is analysed.
+
+    What is not known costs time and no bit: a window that two chunks share is computed by both.
+    """
+    found = Analysis.load(job.analysis) if job.analysis and Path(job.analysis).exists() else None
+    cuts = tuple(read_cuts(job.cuts, shot)) if job.cuts else found.cuts if found else ()
+    return cuts, found.repeats if found else ()
 
 
 def _colour_words(job: RestoreJob, place: _Places) -> list[Word]:

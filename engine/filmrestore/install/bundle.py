@@ -15,7 +15,7 @@ from ..protocol import settings_digest
 from .sources import CARRIED, CHECKOUT, adapter_folder, read_folder
 
 NAME = "FilmRestore.ofx.bundle"
-_FOLDERS = {"linux": "Linux-x86-64", "darwin": "MacOS", "win32": "Win64"}
+_FOLDERS = {"darwin": "MacOS", "win32": "Win64"}
 _BUILT = (CARRIED, CHECKOUT / "build" / "ofx", CHECKOUT / "build" / "ofx-cross")
 
 
@@ -25,9 +25,13 @@ def binary_path() -> str:
     Raises:
         InstallError: there is no OpenFX for it.
     """
-    if sys.platform not in _FOLDERS:
+    folder = _FOLDERS.get(sys.platform)
+    if sys.platform == "linux":
+        machine = platform.machine()
+        folder = "Linux-x86-64" if machine in ("x86_64", "AMD64") else f"Linux-{machine}"
+    if folder is None:
         raise InstallError(f"OpenFX hosts run on Linux, macOS and Windows, this is {sys.platform}")
-    return f"Contents/{_FOLDERS[sys.platform]}/FilmRestore.ofx"
+    return f"Contents/{folder}/FilmRestore.ofx"
 
 
 def bundle_files(built: tuple[Path, ...] = _BUILT) -> tuple[dict[str, bytes], Path | None]:

@@ -69,6 +69,7 @@ def repair(
     defect_map: F32 | None = None,
     roi: Box | None = None,
     marks: bool = True,
+    grain_frame: int | None = None,
     meter: Meter,
 ) -> Repair:
     """Composites what the tiles propose into the frame's own codes.
@@ -86,6 +87,7 @@ def repair(
         roi: Only here.
         marks: Whether marks on the picture are mended. Where the picture itself is (blur), the guard has nothing to
             judge, since neighbours show the same of course, and the proposal carries the scan's own grain.
+        grain_frame: The frame whose draw of grain generated pixels get; its own when None.
         meter: Told how long the stages take.
     """
     if not marks:
@@ -113,7 +115,8 @@ def repair(
         if protect is not None:
             matte *= 1.0 - protect
         matte[confidence < 0] = 0
-        codes, origin = _lay_over(frame, scan, blended, matte, colour, settings, grain, meter)
+        draw = frame.number if grain_frame is None else grain_frame
+        codes, origin = _lay_over(scan, blended, matte, colour, settings, grain, draw, meter)
         matte[origin == Origin.UNTOUCHED] = 0
     return Repair(codes=codes, matte=matte, origin=origin, taken_back=taken_back)
 
@@ -213,13 +216,13 @@ def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: Rest
 
 
 def _lay_over(
-    frame: Frame,
     scan: Codes,
     blended: Blended,
     matte: F32,
     colour: Colour,
     settings: RestoreSettings,
     grain: GrainModel | None,
+    grain_frame: int,
     meter: Meter,
 ) -> tuple[Codes, NDArray[np.uint8]]:
     """The composite, and the origin of every pixel whose code it changed."""
@@ -230,7 +233,7 @@ def _lay_over(
     made = mask & (blended.origin >= Origin.INTERPOLATED)
     if grain is not None and settings.grain > 0 and made.any():
         with meter.stage("grain"):
-            net = regrain(net, made, grain, settings.seed, frame.number, settings.grain)
+            net = regrain(net, made, grain, settings.seed, grain_frame, settings.grain)
     old, new = scan[mask], colour.from_net(net[mask][None])[0]
     mixed = _blend(old, new, matte[mask] * np.float32(settings.strength * settings.mix))
     codes = scan.copy()

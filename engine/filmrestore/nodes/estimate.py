@@ -8,13 +8,15 @@ from time import perf_counter
 import numpy as np
 import torch
 
+from ..analysis import Analysis
 from ..colour import Colour
 from ..frame import Box
 from ..media import Shot
 from ..media.patterns import parse_pattern
 from ..patches import OVERVIEW, patch_grid
 from ..restorers.base import Context, Restorer
-from .job import RestoreJob, ledger_path, load_device, open_job, units_of
+from .job import RestoreJob, analysis_path, ledger_path, load_device, open_job, units_of
+from .windows import most_read
 
 _MIB = 2.0**20
 _PROCESS_MIB = 700.0  # interpreter, libraries and weights of a run on 64 x 64 frames (`filmrestore bench speed`)
@@ -53,7 +55,7 @@ def plan(job: RestoreJob) -> Plan:
     try:
         restorer = load_device(job)
         done = _done(job, shot)
-        units = units_of(job, shot, (), restorer)
+        units = units_of(job, shot, (), restorer, _known_repeats(job, shot))
         height, width = shot.format.height, shot.format.width
         facts = restorer.facts
         grid = patch_grid(height, width, facts.patch, facts.overlap)
@@ -61,7 +63,7 @@ def plan(job: RestoreJob) -> Plan:
         left = (len(shot.frames) - done) / max(len(shot.frames), 1)
         seconds = _patch_seconds(job, shot, colour, restorer, grid[len(grid) // 2])
         seconds *= len(boxes) * len(units) * left / job.threads
-        memory = _memory_mib(job, shot, restorer)
+        memory = _memory_mib(job, shot, restorer, most_read(units) + 1)
         disk = _disk_mib(job, shot) * (len(shot.frames) - done)
     finally:
         shot.close()
@@ -81,6 +83,12 @@ def _done(job: RestoreJob, shot: Shot) -> int:
     if pattern is None or job.overwrite == "always":
         return 0
     return len(set(pattern.numbers()) & set(shot.frames)) if pattern.folder.is_dir() else 0
+
+
+def _known_repeats(job: RestoreJob, shot: Shot) -> tuple[int, ...]:
+    """Repeated frames, which cost no network time, where the reel has been analysed."""
+    path = analysis_path(job, shot)
+    return Analysis.load(path).repeats if path.exists() else ()
 
 
 def _patch_seconds(job: RestoreJob, shot: Shot, colour: Colour, restorer: Restorer, box: Box) -> float:
@@ -107,11 +115,12 @@ def _patch_seconds(job: RestoreJob, shot: Shot, colour: Colour, restorer: Restor
         torch.set_num_threads(threads)
 
 
-def _memory_mib(job: RestoreJob, shot: Shot, restorer: Restorer) -> float:
+def _memory_mib(job: RestoreJob, shot: Shot, restorer: Restorer, read: int) -> float:
+    """Of the process, which holds `read` frames as they were scanned."""
     pixels = shot.format.height * shot.format.width
     facts = restorer.facts
     codes = pixels * len(shot.format.channels) * np.dtype(shot.format.dtype).itemsize
-    held = (facts.window + facts.keep + 1) * codes
+    held = read * codes
     blending = pixels * 4 * facts.keep * (2 + 4) + pixels * facts.keep
     finishing = min(job.threads, facts.keep) * (4 * codes + pixels * 4 * 8)
     return _PROCESS_MIB + job.threads * _PATCH_MIB + (held + blending + finishing) / _MIB

@@ -33,10 +33,10 @@ class Inputs:
         self._shared = repr((analysis, roi))
 
     def digest(self, number: int, unit: Unit) -> str:
-        """Of frame `number`, which `unit` restores."""
+        """Of frame `number`, which `unit` restores; a repeat's own file counts, and no defect map of its own."""
         digest = xxhash.xxh3_128(repr((self._shared, unit.present, unit.numbers)).encode())
-        for needed in sorted(set(unit.sources)):
+        for needed in sorted({*unit.sources, number}):
             digest.update(self._shot.facts(needed))
             digest.update(self._protect.facts(needed) if self._protect and needed == number else b"-")
-            digest.update(self._map.facts(needed) if self._map else b"-")
+            digest.update(self._map.facts(needed) if self._map and needed in unit.sources else b"-")
         return digest.hexdigest()

@@ -24,6 +24,7 @@ from ..media.planes import plane_container
 from ..media.writer import is_folder, output_pattern
 from ..restorers.base import Restorer, load_restorer
 from ..settings import RestoreSettings
+from .ranks import Ranks
 from .resuming import check_overwrite, check_stopped
 from .windows import Unit, plan_units
 
@@ -275,10 +276,13 @@ def _alone(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
         lock.release()
 
 
-def units_of(job: RestoreJob, shot: Shot, cuts: Sequence[int], restorer: Restorer) -> list[Unit]:
-    """The units of the job's frames."""
-    handles = job.settings.handles
-    first, last = min(shot.frames) - handles, max(shot.frames) + handles
+def units_of(
+    job: RestoreJob, shot: Shot, cuts: Sequence[int], restorer: Restorer, repeats: Sequence[int] = ()
+) -> list[Unit]:
+    """The units of the job's frames; its handles are pictures, so that repeats among them leave no window short."""
+    handles, ranks = job.settings.handles, Ranks(repeats, cuts)
+    first = ranks.frames(ranks.rank(min(shot.frames)) - handles).start
+    last = ranks.frames(ranks.rank(max(shot.frames)) + handles).stop - 1
     readable = [n for n in shot.available if first <= n <= last]
     facts = restorer.facts
-    return plan_units(shot.frames, readable, cuts, window=facts.window, keep=facts.keep)
+    return plan_units(shot.frames, readable, cuts, window=facts.window, keep=facts.keep, repeats=repeats)

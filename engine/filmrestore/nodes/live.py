@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -150,7 +150,9 @@ class LiveEngine:
         if isinstance(ask.settings, RestoreSettings):
             sources = self._unit(ask, ask.settings).sources
             masks = [("defect_map", number) for number in sources] + [("protect", ask.number)]
-            keys = [("source", number) for number in sources] + [key for key in masks if key in ask.changes]
+            keys = [("source", number) for number in (*sources, ask.number)] + [
+                key for key in masks if key in ask.changes
+            ]
         elif isinstance(ask.settings, DegradeSettings):
             keys = [("source", ask.number), ("source", self._seen(ask, ask.settings))]
         else:
@@ -216,11 +218,11 @@ class LiveEngine:
         return Answer(box=box, pixels=pixels, facts=facts)
 
     def _unit(self, ask: Ask, settings: RestoreSettings) -> Unit:
-        cuts: Sequence[int] = ask.cuts or ()
-        if ask.cuts is None and ask.analysis:
-            cuts = _analysis(ask.analysis, ask.plate).cuts
+        found = _analysis(ask.analysis, ask.plate) if ask.analysis else None
+        cuts = ask.cuts if ask.cuts is not None else found.cuts if found else ()
+        repeats = found.repeats if found else ()
         available = sorted(number for plane, number in ask.changes if plane == "source")
-        return unit_of(ask.number, available, cuts, self.restorer(settings.method).facts)
+        return unit_of(ask.number, available, cuts, self.restorer(settings.method).facts, repeats)
 
     @staticmethod
     def _name(ask: Ask, unit: Unit) -> tuple[object, ...]:

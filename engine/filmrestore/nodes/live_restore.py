@@ -22,6 +22,7 @@ from .kept import Kept, Name
 from .lumas import Lumas
 from .mask_input import mask_values
 from .meter import Meter
+from .ranks import Ranks
 from .tiles import Blended, TileMaker
 from .windows import Unit, plan_units
 
@@ -29,11 +30,13 @@ F32 = NDArray[np.float32]
 NOTHING = Box(x0=0, y0=0, x1=0, y1=0)
 
 
-def unit_of(number: int, available: Sequence[int], cuts: Sequence[int], facts: Facts) -> Unit:
+def unit_of(
+    number: int, available: Sequence[int], cuts: Sequence[int], facts: Facts, repeats: Sequence[int] = ()
+) -> Unit:
     """The window that restores `number`, with all of the frames that it restores along with it."""
-    first = number // facts.keep * facts.keep
-    stride = [n for n in available if first <= n < first + facts.keep]
-    units = plan_units(stride, available, cuts, window=facts.window, keep=facts.keep)
+    ranks = Ranks(repeats, cuts)
+    stride = [n for n in available if ranks.rank(n) // facts.keep == ranks.rank(number) // facts.keep]
+    units = plan_units(stride, available, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
     return next(unit for unit in units if number in unit.kept)
 
 
@@ -44,7 +47,7 @@ class FrameJob:
     Attributes:
         number: Which.
         unit: Its window.
-        frames: At least the window's.
+        frames: At least the window's, and the frame itself.
         name: Tells the window's pixels from all others'.
         settings: Of the node.
         colour: Of the clip.
@@ -104,7 +107,8 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         settings,
         grain=job.grain,
         protect=None if job.protect is None else mask_values(job.protect[:, :, 0], 1.0, invert=False),
-        defect_map=maps.get(job.number),
+        defect_map=maps.get(job.unit.source(job.number)),
+        grain_frame=job.unit.numbers[job.unit.place(job.number)],
         marks=not job.restorer.facts.cause,
         meter=meter,
     )

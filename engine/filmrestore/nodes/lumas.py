@@ -31,6 +31,10 @@ class Lumas:
             return self._made[number]
 
     def around(self, number: int, unit: Unit) -> list[F32]:
-        """The frame's luma, then those of the frames beside it that belong to its shot."""
-        beside = [n for n in (number - 1, number + 1) if n in unit.sources and unit.present[unit.numbers.index(n)]]
-        return [self[n] for n in (number, *beside)]
+        """The luma of a kept frame, then those of the pictures beside it that belong to its shot.
+
+        A repeat is judged as its original is, between the same neighbours: the two would confirm each other's marks.
+        """
+        place = unit.place(number)
+        beside = [p for p in (place - 1, place + 1) if 0 <= p < len(unit.sources) and unit.present[p]]
+        return [self[unit.sources[p]] for p in (place, *beside)]

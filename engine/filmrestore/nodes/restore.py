@@ -56,7 +56,7 @@ from .mask_input import MaskInput
 from .meter import Meter
 from .reader import WindowReader
 from .tiles import Blended, TileMaker
-from .windows import Unit, without
+from .windows import Unit, most_read, without
 
 F32 = NDArray[np.float32]
 _WAIT_S = 0.5  # between looks at frames that another process works on
@@ -123,7 +123,8 @@ class _Run:
         self._inputs = Inputs(self.shot, analysis.digest(), roi=job.roi, protect=self._protect, defect_map=self._map)
         self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
         facts = self.restorer.facts
-        self._reader = stack.enter_context(WindowReader(self.shot, self.meter, hold=facts.window + facts.keep + 1))
+        self._units = units_of(job, self.shot, self._cuts, self.restorer, analysis.repeats)
+        self._reader = stack.enter_context(WindowReader(self.shot, self.meter, hold=most_read(self._units) + 1))
         self._tiles = TileMaker(
             self.restorer,
             self.colour,
@@ -149,7 +150,7 @@ class _Run:
 
     def all_units(self) -> None:
         """Restores unit after unit, those that another process holds last; a whole reel's ledger is then merged."""
-        units = units_of(self.job, self.shot, self._cuts, self.restorer)
+        units = self._units
         if self._writer.format.container == "movie":  # it is made whole or not at all
             self._takes_all |= not all(self._is_done(number, unit) for unit in units for number in unit.kept)
         todo = self._not_done(units)
@@ -173,7 +174,7 @@ class _Run:
             return False
         for mine in self._not_done([unit]):
             if following is not None:
-                self._reader.ahead([*unit.sources, *following.sources])
+                self._reader.ahead([*unit.frames, *following.frames])
             self._one_unit(mine)
         self._claims.release(self._writer.unwritten)
         self._tell()
@@ -215,7 +216,7 @@ class _Run:
         unit = self._readable_part(unit)
         if not unit.kept:
             return
-        frames = self._reader.get(unit.sources)
+        frames = self._reader.get(unit.frames)
         started = perf_counter()
         try:
             maps = self._maps(unit, frames)
@@ -225,23 +226,26 @@ class _Run:
             return
         share = (perf_counter() - started) / len(unit.kept)
         lumas = Lumas(frames, self.colour)
-        jobs = {
-            number: self._finishers.submit(self._one_frame, number, unit, frames, blended[number], lumas, maps)
-            for number in unit.kept
-        }
-        for number, job in jobs.items():
-            try:
-                made = job.result()
-            except (InputError, MemoryError) as error:
-                self._failed((number,), mapped(error))
-                continue
-            self._write(made, share)
+        keep = self.restorer.facts.keep
+        for start in range(0, len(unit.kept), keep):  # with repeats there are more, and each holds a whole result
+            jobs = {
+                number: self._finishers.submit(self._one_frame, number, unit, frames, blended[number], lumas, maps)
+                for number in unit.kept[start : start + keep]
+            }
+            for number, job in jobs.items():
+                try:
+                    made = job.result()
+                except (InputError, MemoryError) as error:
+                    self._failed((number,), mapped(error))
+                    continue
+                self._write(made, share)
 
     def _maps(self, unit: Unit, frames: Mapping[int, Frame]) -> dict[int, F32] | None:
-        """The defect maps of a window, of its neighbour frames those that there are."""
+        """The defect maps of a window, of its neighbour frames those that there are; a repeat has its original's."""
         if self._map is None:
             return None
-        return {n: self._map.read(n, frames[n]) for n in frames if n in unit.kept or self._map.holds(n)}
+        needed = {unit.source(n) for n in unit.kept}
+        return {n: self._map.read(n, frames[n]) for n in set(unit.sources) if n in needed or self._map.holds(n)}
 
     def _readable_part(self, unit: Unit) -> Unit:
         """The unit without frames that cannot be read: their neighbours stand in for them.
@@ -249,18 +253,22 @@ class _Run:
         Only a frame that is to be restored fails; one that the span leaves out, as its message advises, is none of it.
         """
         broken: dict[int, InputError] = {}
-        for number in sorted(set(unit.sources)):
-            try:
-                self._reader.get([number])
-            except InputError as error:
-                broken[number] = error
+        part, tried = unit, set[int]()
+        while untried := sorted(set(part.frames) - tried):  # what stands in for a broken frame may be broken, too
+            for number in untried:
+                try:
+                    self._reader.get([number])
+                except InputError as error:
+                    broken[number] = error
+            tried.update(untried)
+            part = without(unit, broken.keys()) if broken else unit
         for number, why in broken.items():
             if number in unit.kept or (number in self._asked and self.job.on_error == "stop"):
                 self._failed((number,), why)
             elif number not in self._asked | self._told:
                 self._told.add(number)
                 warnings.warn(f"{why}: frames beside it do without it", stacklevel=2)
-        return without(unit, broken.keys()) if broken else unit
+        return part
 
     def _failed(self, numbers: Sequence[int], error: FilmRestoreError) -> None:
         """One frame less, or the end of the run."""
@@ -304,9 +312,10 @@ class _Run:
             settings,
             grain=self._grain,
             protect=self._protect.read(number, frame) if self._protect else None,
-            defect_map=maps[number] if maps else None,
+            defect_map=maps[unit.source(number)] if maps else None,
             roi=self.job.roi,
             marks=not self.restorer.facts.cause,
+            grain_frame=unit.numbers[unit.place(number)],
             meter=self.meter,
         )
         with self.meter.stage("fixes"):
@@ -321,7 +330,7 @@ class _Run:
                 settings=settings.digest(),
                 format=self.shot.format,
                 persistence=persistence(blended.others) if blended.others else None,
-                given=self._given(frame, maps),
+                given=self._given(frame, maps, unit.source(number)),
             )
         result = frame.codes.copy()
         result[:, :, list(frame.format.picture)] = view(settings.output, frame, done, settings.mix)
@@ -339,12 +348,12 @@ class _Run:
         )
         return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, spared=done.taken_back)
 
-    def _given(self, frame: Frame, maps: Mapping[int, F32] | None) -> dict[Cause, NDArray[np.bool_]]:
-        """Causes that are known beforehand, and where they hold, (h, w)."""
+    def _given(self, frame: Frame, maps: Mapping[int, F32] | None, source: int) -> dict[Cause, NDArray[np.bool_]]:
+        """Causes that are known beforehand, and where they hold, (h, w); `source` is the frame whose map counts."""
         if cause := self.restorer.facts.cause:
             return {cause: np.ones(frame.codes.shape[:2], np.bool_)}
         settings = self.job.settings
-        return {"infrared": widened(marked(maps[frame.number], settings), settings)} if maps else {}
+        return {"infrared": widened(marked(maps[source], settings), settings)} if maps else {}
 
     def _write(self, made: _Made, share: float) -> None:
         """Matte and ledger first, the picture last: a frame counts as done once all are there.

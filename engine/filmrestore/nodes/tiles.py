@@ -109,7 +109,7 @@ class TileMaker:
     def blend(
         self, unit: Unit, frames: Mapping[int, Frame], maps: Mapping[int, F32] | None = None
     ) -> dict[int, Blended]:
-        """Restores every kept frame of the unit.
+        """Restores every kept frame of the unit; a repeat gets the very answer of its original.
 
         Args:
             unit: What to restore.
@@ -125,26 +125,28 @@ class TileMaker:
         keep = self._restorer.facts.keep
         edge = (len(unit.numbers) - keep) // 2
         seen = [slot for slot in range(keep) if unit.present[edge + slot]]
+        slots = sorted(set(unit.slots))
         matte = {slot: Blend(full, 1) for slot in seen}
-        picture = {slot: Blend(full, 3) for slot in unit.slots}
-        origin = {slot: np.zeros(full, np.uint8) for slot in unit.slots}
+        picture = {slot: Blend(full, 3) for slot in slots}
+        origin = {slot: np.zeros(full, np.uint8) for slot in slots}
         overlap = self._restorer.facts.overlap
         for box, tile in zip(boxes, self._tiles(unit, frames, boxes, small, maps), strict=True):
             weight = blend_weight(box, full, overlap)
             for slot in seen:
                 matte[slot].add(box, tile.matte[slot, :, :, None].astype(np.float32) / 255.0, weight)
-            for slot in unit.slots:
+            for slot in slots:
                 _lay(tile, slot, box, weight, picture[slot], origin[slot])
         confidence = {slot: matte.pop(slot).result()[:, :, 0] for slot in seen}
-        return {
-            number: Blended(
+        blended = {
+            slot: Blended(
                 confidence=confidence[slot],
                 picture=picture.pop(slot).result(),
                 origin=origin[slot],
                 others=tuple(confidence[other] for other in seen if other != slot),
             )
-            for number, slot in zip(unit.kept, unit.slots, strict=True)
+            for slot in slots
         }
+        return {number: blended[slot] for number, slot in zip(unit.kept, unit.slots, strict=True)}
 
     def _tiles(
         self, unit: Unit, frames: Mapping[int, Frame], boxes: list[Box], small: F32, maps: Mapping[int, F32] | None
@@ -166,7 +168,7 @@ class TileMaker:
                 job.cancel()
 
     def _overview(self, unit: Unit, frames: Mapping[int, Frame]) -> F32:
-        there = [frames[n] for n, present in zip(unit.numbers, unit.present, strict=True) if present]
+        there = [frames[n] for n, present in zip(unit.sources, unit.present, strict=True) if present]
         rows, columns = overview_samples(*there[0].codes.shape[:2])
         channels = list(there[0].format.picture)
         return overview([self._colour.to_net(f.codes[rows[:, None], columns][:, :, channels]) for f in there])

@@ -1,10 +1,13 @@
-"""Which frames a restorer sees at once: windows anchored to absolute frame numbers, never crossing a cut."""
+"""Which frames a restorer sees at once: windows anchored to the film's own count of frames, never crossing a cut."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from .ranks import Ranks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,10 +16,12 @@ class Unit:
 
     Attributes:
         name: Unique within the reel, the same for every span that holds it.
-        kept: Frames that this unit restores; at most the restorer's `keep`.
-        slots: Index of each kept frame among the restorer's kept results.
-        numbers: Absolute numbers of the whole window, as the restorer's noise and frame codes see them.
-        sources: The frame that is read for each number: itself, or the nearest of the same shot that is there.
+        kept: Frames that this unit restores: of at most the restorer's `keep` pictures, with their repeats.
+        slots: Index of each kept frame's picture among the restorer's kept results.
+        numbers: Absolute numbers of the whole window, as the restorer's noise and frame codes see them; no repeats.
+        choices: The frames that show the picture of each number and are there: itself, then its repeats.
+        sources: The frame that is read for each number: the first of its choices, or of the nearest number's of the
+            same shot that has any.
         present: False where a source only stands in.
     """
 
@@ -24,8 +29,22 @@ class Unit:
     kept: tuple[int, ...]
     slots: tuple[int, ...]
     numbers: tuple[int, ...]
+    choices: tuple[tuple[int, ...], ...]
     sources: tuple[int, ...]
     present: tuple[bool, ...]
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """All that is read for it, in the order of the film."""
+        return tuple(sorted({*self.sources, *self.kept}))
+
+    def place(self, kept: int) -> int:
+        """Where in the window the picture of a kept frame is."""
+        return bisect_right(self.numbers, kept) - 1
+
+    def source(self, kept: int) -> int:
+        """The frame that is read for a kept frame: itself, or the one that it repeats."""
+        return self.sources[self.place(kept)]
 
 
 def plan_units(
@@ -35,56 +54,76 @@ def plan_units(
     *,
     window: int,
     keep: int,
+    repeats: Sequence[int] = (),
 ) -> list[Unit]:
     """The units that restore `wanted`, in the order of the film.
 
     A window starts at a multiple of `keep`, whatever the span, so that any cutting of a reel into chunks gives
-    the same windows. A window with a cut in its middle becomes one unit for each side.
+    the same windows. It is counted in ranks: what the film shows twice counts once. A window with a cut in its middle
+    becomes one unit for each side.
 
     Args:
         wanted: Frames to restore.
         readable: Frames that may be looked at, handles included.
         cuts: First frame of every shot but the first, rising.
-        window: Frames seen at once.
-        keep: Frames kept of each window; `window - keep` is even.
+        window: Pictures seen at once.
+        keep: Pictures kept of each window; `window - keep` is even.
+        repeats: Frames of the whole reel that repeat the one before them.
     """
-    readable_set = set(readable)
+    readable_set, ranks = set(readable), Ranks(repeats, cuts)
     groups: dict[tuple[int, int], list[int]] = {}
     for number in sorted(set(wanted)):
-        groups.setdefault((number // keep, bisect_right(cuts, number)), []).append(number)
-    return [_unit(index, shot, kept, readable_set, cuts, window, keep) for (index, shot), kept in groups.items()]
+        groups.setdefault((ranks.rank(number) // keep, bisect_right(cuts, number)), []).append(number)
+    return [_unit(index, shot, kept, readable_set, cuts, window, keep, ranks) for (index, shot), kept in groups.items()]
+
+
+def most_read(units: Sequence[Unit]) -> int:
+    """Frames of a unit and of the one that follows it, at most."""
+    alone = max((len(unit.frames) for unit in units), default=0)
+    return max((len({*unit.frames, *following.frames}) for unit, following in pairwise(units)), default=alone)
 
 
 def _unit(
-    index: int, shot: int, kept: list[int], readable: set[int], cuts: Sequence[int], window: int, keep: int
+    index: int,
+    shot: int,
+    kept: list[int],
+    readable: set[int],
+    cuts: Sequence[int],
+    window: int,
+    keep: int,
+    ranks: Ranks,
 ) -> Unit:
     first = index * keep
     start = first - (window - keep) // 2
-    numbers = tuple(range(start, start + window))
-    there = [n for n in numbers if n in readable and bisect_right(cuts, n) == shot]
+    copies = [ranks.frames(rank) for rank in range(start, start + window)]
+    choices = tuple(tuple(n for n in same if n in readable and bisect_right(cuts, n) == shot) for same in copies)
     return Unit(
         name=f"{first:+08d}.{shot}",
         kept=tuple(kept),
-        slots=tuple(n - first for n in kept),
-        numbers=numbers,
-        sources=_stand_ins(numbers, there),
-        present=tuple(n in there for n in numbers),
+        slots=tuple(ranks.rank(n) - first for n in kept),
+        numbers=tuple(same.start for same in copies),
+        choices=choices,
+        sources=_sources(choices),
+        present=tuple(map(bool, choices)),
     )
 
 
 def without(unit: Unit, broken: Collection[int]) -> Unit:
     """The unit as if the frames `broken` did not exist."""
-    there = [n for n, present in zip(unit.numbers, unit.present, strict=True) if present and n not in broken]
-    left = [(n, s) for n, s in zip(unit.kept, unit.slots, strict=True) if n in there]
+    choices = tuple(tuple(n for n in same if n not in broken) for same in unit.choices)
+    left = [(n, s) for n, s in zip(unit.kept, unit.slots, strict=True) if n not in broken and choices[unit.place(n)]]
     return replace(
         unit,
         kept=tuple(n for n, _ in left),
         slots=tuple(s for _, s in left),
-        sources=_stand_ins(unit.numbers, there) if there else (),
-        present=tuple(n in there for n in unit.numbers),
+        choices=choices,
+        sources=_sources(choices),
+        present=tuple(map(bool, choices)),
     )
 
 
-def _stand_ins(numbers: Sequence[int], there: Sequence[int]) -> tuple[int, ...]:
-    """For each number the nearest frame that is there, the earlier of two."""
-    return tuple(min(there, key=lambda other: (abs(other - n), other)) for n in numbers)
+def _sources(choices: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """For each place the first choice of the nearest place that has any, the earlier of two; none where none has."""
+    there = [place for place, same in enumerate(choices) if same]
+    nearest = (min(there, key=lambda other: (abs(other - place), other)) for place in range(len(choices)) if there)
+    return tuple(choices[place][0] for place in nearest)
