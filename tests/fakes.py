@@ -24,6 +24,7 @@ class MedianRestorer:
     )
     weights_hash = "0123456789abcdef"
     precision = "float32"
+    backend = "torch"
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

@@ -138,7 +138,11 @@ class RestoreSettings(Settings):
     """Settings of the restore node."""
 
     method: str = choice(
-        "frdm", ("frdm", "two_stage", "svi"), "Method", "The restorer that does the work.", network=True
+        "frdm",
+        ("frdm", "two_stage", "restormer", "divd", "svi"),
+        "Method",
+        "The restorer that does the work.",
+        network=True,
     )
     quality: str = choice(
         "final",

@@ -32,6 +32,7 @@ VERBS = (
     "submit",
     "bench",
     "train",
+    "export",
     "models",
     "serve",
     "install",

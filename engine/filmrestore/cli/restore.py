@@ -76,6 +76,13 @@ def takes_repair(verb: Verb) -> Verb:
 @takes_repair
 @takes_colour
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
+@click.option(
+    "--backend",
+    type=click.Choice(("torch", "onnx")),
+    default="torch",
+    show_default=True,
+    help="What runs the networks; onnx, for methods that can be exported, wants onnxruntime.",
+)
 @click.option("--threads", type=click.IntRange(1), help="Patches side by side; changes no bit.  [one a core]")
 @click.option(
     "--engine", type=click.Choice(("local", "dask")), default="local", show_default=True, help="Where it runs."

@@ -1,4 +1,4 @@
-"""`filmrestore train`: trains a network, or goes on training it."""
+"""`filmrestore train`: trains the network of a method, or goes on training it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Shown = Callable[[str, int, int], None]
 FOLDER = click.Path(path_type=Path)
 
 
-MODELS = ("frdm", "prior", "two_stage")
+MODELS = ("frdm", "prior", "two_stage", "restormer", "divd")
 
 
 @click.command(cls=GroupedCommand)
@@ -32,8 +32,8 @@ MODELS = ("frdm", "prior", "two_stage")
 @click.option("--cache", type=FOLDER, metavar="DIR", help="Decoded footage.  [in OUT]")
 @click.option("--samples", type=click.IntRange(1), metavar="N", help="Length of the whole schedule.")
 @click.option("--budget", metavar="TIME", help="Stop after this time (90s, 25m, 1.5h) and leave a checkpoint.")
-@click.option("--start", type=FOLDER, metavar="FILE", help="Weights to start from (frdm).")
-@click.option("--network", metavar="JSON", help='Settings of the network, as {"kind": "unet"} (prior, two_stage).')
+@click.option("--start", type=FOLDER, metavar="FILE", help="Weights to start from.")
+@click.option("--network", metavar="JSON", help='Configuration of the network that differs, as {"kind": "unet"}.')
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Edge of the samples (prior, two_stage).")
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
 @click.option("--rate", type=float, help="Highest learning rate.")
@@ -54,7 +54,7 @@ def command(*, model: str, budget: str | None, progress: str, as_json: bool, **v
     if budget is not None:
         given["budget_s"] = seconds(budget)
     with display(progress) as shown:
-        outcome = _frdm(given, shown) if model == "frdm" else _plain(model, given, shown)
+        outcome = _trained(model, given, shown)
     if as_json:
         click.echo(
             json.dumps(
@@ -64,6 +64,20 @@ def command(*, model: str, budget: str | None, progress: str, as_json: bool, **v
     else:
         click.echo(f"samples     {outcome.samples}{'' if outcome.finished else ', not at the end of the schedule'}")
         click.echo(f"checkpoint  {outcome.checkpoint}")
+
+
+def _trained(model: str, given: dict[str, Any], shown: Shown) -> Outcome:
+    if model == "frdm":
+        return _frdm(given, shown)
+    if model in ("prior", "two_stage"):
+        return _plain(model, given, shown)
+    from ..training.method_job import MethodJob
+    from ..training.method_loop import train_method
+
+    _refuse(model, given, ("size", "batch"))
+    if "network" in given:
+        given["network"] = _network(given["network"])
+    return train_method(MethodJob(model=model, **given), shown)
 
 
 def _frdm(given: dict[str, Any], shown: Shown) -> Outcome:

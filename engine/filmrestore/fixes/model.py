@@ -25,15 +25,19 @@ CAUSES = (
     "splice",
     "painted",
     "infrared",
+    "blur",
     "other",
 )
-"""What made the mark, from small to large; "painted" and "infrared" were marked by a person or a scanner."""
+"""What made the mark, from small to large; "painted" and "infrared" were marked by a person or a scanner.
+
+"blur" is no mark: the picture itself was mended, often all over the frame.
+"""
 
 ORIGINS = ("untouched", "recovered", "interpolated", "generated")
 """Words for `restorers.base.Origin`, by its value."""
 
 Cause = Literal[
-    "dust", "dirt", "hair", "gate_hair", "scratch", "blotch", "burn", "splice", "painted", "infrared", "other"
+    "dust", "dirt", "hair", "gate_hair", "scratch", "blotch", "burn", "splice", "painted", "infrared", "blur", "other"
 ]
 OriginName = Literal["recovered", "interpolated", "generated"]
 Polarity = Literal["dark", "light", "mixed"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -68,6 +68,7 @@ def repair(
     protect: F32 | None = None,
     defect_map: F32 | None = None,
     roi: Box | None = None,
+    marks: bool = True,
     grain_frame: int | None = None,
     meter: Meter,
 ) -> Repair:
@@ -84,9 +85,13 @@ def repair(
         protect: (h, w) 0..1, where nothing may be touched.
         defect_map: (h, w) 0..1, where something must be.
         roi: Only here.
+        marks: Whether marks on the picture are mended. Where the picture itself is (blur), the guard has nothing to
+            judge, since neighbours show the same of course, and the proposal carries the scan's own grain.
         grain_frame: The frame whose draw of grain generated pixels get; its own when None.
         meter: Told how long the stages take.
     """
+    if not marks:
+        settings = replace(settings, guard=0.0, grain=0.0)
     scan = frame.picture()
     confidence = _confidence(blended.confidence, scan, protect, roi)
     wanted = np.zeros(confidence.shape, np.bool_)

@@ -55,6 +55,7 @@ class RestoreJob:
         analysis: The reel's analysis file; beside the output when None; made where it is not there.
         colourspace, working_space, config: See `colour.open_colour`.
         device: torch device.
+        backend: What runs the networks, "torch" or "onnx".
         threads: Patches restored side by side; changes no bit.
         overwrite: "never", "changed" (frames whose inputs, settings or weights changed) or "always".
         on_error: "stop", "skip" (leave the frame out) or "copy" (the scan as it is); for a frame that fails.
@@ -78,6 +79,7 @@ class RestoreJob:
     working_space: str = "scene_linear"
     config: str | None = None
     device: str = "cpu"
+    backend: str = "torch"
     threads: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
     overwrite: str = "changed"
     on_error: str = "stop"
@@ -196,22 +198,24 @@ def load_device(job: RestoreJob) -> Restorer:
 
     Raises:
         ResourceError: the device is not there.
+        UsageError: the method has no such backend, or that is not installed.
     """
-    return restorer_on(job.device, job.settings)
+    return restorer_on(job.device, job.settings, job.backend)
 
 
-def restorer_on(name: str, settings: RestoreSettings) -> Restorer:
+def restorer_on(name: str, settings: RestoreSettings, backend: str = "torch") -> Restorer:
     """The restorer that the settings name on the device of that name.
 
     Raises:
         ResourceError: the device is not there.
+        UsageError: the method has no such backend, or that is not installed.
     """
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ResourceError(f"device {name!r} cannot be used: {error}; try --device cpu") from error
-    return load_restorer(settings.method, device, prior=settings.prior)
+    return load_restorer(settings.method, device, backend, prior=settings.prior)
 
 
 def mapped(error: Exception) -> FilmRestoreError:

@@ -109,6 +109,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         protect=None if job.protect is None else mask_values(job.protect[:, :, 0], 1.0, invert=False),
         defect_map=maps.get(job.unit.source(job.number)),
         grain_frame=job.unit.numbers[job.unit.place(job.number)],
+        marks=not job.restorer.facts.cause,
         meter=meter,
     )
     is_partial = settings.output == "result" and not job.whole

@@ -29,6 +29,7 @@ from ..fixes import (
     persistence,
     scan_facts,
 )
+from ..fixes.model import Cause
 from ..frame import Frame
 from ..grain import GrainModel
 from ..media import Writer, atomic_bytes, open_writer, write_plane
@@ -313,6 +314,7 @@ class _Run:
             protect=self._protect.read(number, frame) if self._protect else None,
             defect_map=maps[unit.source(number)] if maps else None,
             roi=self.job.roi,
+            marks=not self.restorer.facts.cause,
             grain_frame=unit.numbers[unit.place(number)],
             meter=self.meter,
         )
@@ -328,7 +330,7 @@ class _Run:
                 settings=settings.digest(),
                 format=self.shot.format,
                 persistence=persistence(blended.others) if blended.others else None,
-                given={"infrared": widened(marked(maps[unit.source(number)], settings), settings)} if maps else None,
+                given=self._given(frame, maps, unit.source(number)),
             )
         result = frame.codes.copy()
         result[:, :, list(frame.format.picture)] = view(settings.output, frame, done, settings.mix)
@@ -345,6 +347,13 @@ class _Run:
             seconds=perf_counter() - started,
         )
         return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, spared=done.taken_back)
+
+    def _given(self, frame: Frame, maps: Mapping[int, F32] | None, source: int) -> dict[Cause, NDArray[np.bool_]]:
+        """Causes that are known beforehand, and where they hold, (h, w); `source` is the frame whose map counts."""
+        if cause := self.restorer.facts.cause:
+            return {cause: np.ones(frame.codes.shape[:2], np.bool_)}
+        settings = self.job.settings
+        return {"infrared": widened(marked(maps[source], settings), settings)} if maps else {}
 
     def _write(self, made: _Made, share: float) -> None:
         """Matte and ledger first, the picture last: a frame counts as done once all are there.

@@ -34,6 +34,7 @@ CAUSE_COLOURS = {
     "splice": "#d9d9d9",
     "painted": "#6f86c9",
     "infrared": "#c97f9c",
+    "blur": "#5aa9a0",
     "other": "#8a8a8a",
 }
 """Muted, told apart by brightness too."""

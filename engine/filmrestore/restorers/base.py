@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import version
 from inspect import signature
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from jaxtyping import Float, UInt8
@@ -19,6 +19,9 @@ from torch import Tensor
 from ..errors import UsageError
 from ..frame import Box
 from ..settings import RestoreSettings
+
+if TYPE_CHECKING:
+    from ..fixes.model import Cause
 
 
 class Origin(IntEnum):
@@ -36,14 +39,17 @@ class Facts:
 
     Attributes:
         name: Registry name.
-        window: Frames seen at once; odd.
-        keep: Frames in the middle of the window whose results are used; windows advance by this.
+        window: Frames seen at once.
+        keep: Frames in the middle of the window whose results are used; windows advance by this. The window is longer
+            by an even number.
         patch: Edge of a patch, pixels.
         overlap: Pixels that neighbouring patches share.
         needs: Inputs beyond the window: any of "matte", "operator", "prompt".
         weights: File in filmrestore/weights, or "" where there are none.
         licence: Of the weights.
         source: Paper that the method follows.
+        cause: What the fixes are said to mend where the method mends the picture as such ("blur") and not marks on it;
+            neither guard nor grain is for those. "" where the cause follows from a mark's shape.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Facts:
     weights: str
     licence: str
     source: str
+    cause: Cause | Literal[""] = ""
 
     @property
     def reach(self) -> int:
@@ -133,33 +140,46 @@ class Restorer(Protocol):
         """Of the arithmetic: "float32" or "bfloat16"."""
         ...
 
+    @property
+    def backend(self) -> str:
+        """What runs the networks: "torch" or "onnx"."""
+        ...
+
     def __call__(self, window: Float[Tensor, "t 3 h w"], context: Context) -> Restored: ...
 
 
 REGISTRY: dict[str, str] = {
+    "divd": "filmrestore.restorers.divd:load",
     "frdm": "filmrestore.restorers.frdm:load",
+    "restormer": "filmrestore.restorers.restormer:load",
     "svi": "filmrestore.restorers.svi:load",
     "two_stage": "filmrestore.restorers.two_stage:load",
 }
 """Name -> "module:function"; the function takes a torch device and gives a Restorer.
 
-Where it has a keyword `prior`, the method works on a prior, and that may be in a folder that the user brings.
+Where it has a keyword `backend`, other runtimes than torch can run its networks; where it has a keyword `prior`, the
+method works on a prior, and that may be in a folder that the user brings.
 """
 
 
-def load_restorer(name: str, device: str | torch.device = "cpu", *, prior: str = "") -> Restorer:
+def load_restorer(
+    name: str, device: str | torch.device = "cpu", backend: str = "torch", *, prior: str = ""
+) -> Restorer:
     """The restorer of that name, ready on `device`; on the prior in a folder, where the method has one.
 
     Raises:
-        UsageError: no such method.
+        UsageError: no such method, or one that has no such backend.
         WeightsError: its weights are missing or damaged.
     """
     if name not in REGISTRY:
         raise UsageError(f"unknown method {name!r}: choose one of {', '.join(sorted(REGISTRY))}")
     module, function = REGISTRY[name].split(":")
     load: Callable[..., Restorer] = getattr(import_module(module), function)
-    given = {"prior": prior} if "prior" in signature(load).parameters else {}
-    return load(torch.device(device), **given)
+    takes = signature(load).parameters
+    if backend != "torch" and "backend" not in takes:
+        raise UsageError(f"the method {name} has no backend {backend!r}: choose --backend torch")
+    asked = {"backend": backend, "prior": prior}
+    return load(torch.device(device), **{word: value for word, value in asked.items() if word in takes})
 
 
 def facts_of(name: str) -> Facts:
@@ -181,13 +201,21 @@ def facts_of(name: str) -> Facts:
 def numeric_class(restorer: Restorer) -> dict[str, str]:
     """What has to be the same for two runs to give the same bits."""
     kind = restorer.device.type
+    other = {"onnxruntime": _onnxruntime()} if restorer.backend == "onnx" else {}
     return {
         "device": torch.cuda.get_device_name(restorer.device) if kind == "cuda" else kind,
-        "backend": "torch",
+        "backend": restorer.backend,
         "precision": restorer.precision,
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": str(torch.__version__),
         "numpy": version("numpy"),
         "opencv": version("opencv-python"),
         "opencolorio": version("opencolorio"),
+        **other,
     }
+
+
+def _onnxruntime() -> str:
+    import onnxruntime
+
+    return str(onnxruntime.__version__)

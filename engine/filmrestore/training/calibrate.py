@@ -49,6 +49,36 @@ def fit_calibration(network: FrdmNet, samples: Iterable[Sample]) -> dict[str, di
     }
 
 
+def fit_one(logits: Float[Tensor, n], truth: Float[Tensor, n]) -> dict[str, float]:
+    """The "calibration" of a card with one temperature and one shift, as `Calibrated.from_card` reads it.
+
+    Args:
+        logits: Of a matte head, on held-out pixels.
+        truth: 1 where the pixel is damaged.
+    """
+    scale, shift = torch.ones(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.LBFGS([scale, shift], max_iter=60, line_search_fn="strong_wolfe")
+
+    def cost() -> Tensor:
+        optimizer.zero_grad()
+        loss = functional.binary_cross_entropy_with_logits(logits * scale + shift, truth)
+        loss = loss + PULL * ((scale - 1).square() + shift.square()).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(cost)  # type: ignore[no-untyped-call]
+    return {"temperature": round(1 / max(float(scale.detach()), 0.05), 4), "shift": round(float(shift.detach()), 4)}
+
+
+def some(
+    logits: Float[Tensor, "t 1 h w"], truth: Float[Tensor, "t 1 h w"], weight: Float[Tensor, "t 1 h w"], seed: int
+) -> tuple[Float[Tensor, n], Float[Tensor, n]]:
+    """Logits and truth of pixels drawn evenly from those that an answer is asked for, the same for the same seed."""
+    asked = (weight > 0).flatten().nonzero()[:, 0]
+    picked = asked[torch.randint(len(asked), (PIXELS_OF_SAMPLE,), generator=torch.Generator().manual_seed(seed))]
+    return logits.flatten()[picked], truth.flatten()[picked]
+
+
 def _pixels(
     network: FrdmNet, samples: Iterable[Sample]
 ) -> tuple[Float[Tensor, n], Float[Tensor, "n k"], Float[Tensor, n]]:

@@ -56,7 +56,7 @@ def clean_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
     """A window of a moving still or of a clip, with none to three things that cross it."""
     view = _still_view(footage, rng, size) if rng.random() < 0.5 else _clip_view(footage, rng, size)
     for _ in range(int(rng.choice(4, p=(0.45, 0.3, 0.15, 0.1)))):
-        lay_over(view.frames, _sprite(footage, rng, size), rng)
+        lay_over(view.frames, cut_out(footage, rng, size), rng)
     return view
 
 
@@ -194,7 +194,8 @@ def _clip_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
     return View(frames=np.ascontiguousarray(frames), whole=np.ascontiguousarray(whole), full=full, box=box)
 
 
-def _sprite(footage: Footage, rng: np.random.Generator, size: int) -> Sprite:
+def cut_out(footage: Footage, rng: np.random.Generator, size: int) -> Sprite:
+    """Something from a still, to cross a window of that size."""
     edge = int(np.exp(rng.uniform(np.log(12), np.log(0.7 * size))))
     colour = texture(footage, rng, edge, float(rng.uniform(0.7, 4.0)))
     edge = colour.shape[0]

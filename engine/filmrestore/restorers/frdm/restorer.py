@@ -60,6 +60,7 @@ class FrdmRestorer:
         self.weights_hash = weights.digest
         self.device = device
         self.precision = precision
+        self.backend = "torch"
         self._net = weights.net.to(device).to(memory_format=torch.channels_last).eval()
         self._calibration = Calibration.from_card(weights.card, self._net.config.kinds)
 

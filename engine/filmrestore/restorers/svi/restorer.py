@@ -42,6 +42,7 @@ class SviRestorer:
     def __init__(self, prior: Prior, device: torch.device) -> None:
         self.facts = FACTS
         self.device = device
+        self.backend = "torch"
         self.precision = prior.precision
         self.weights_hash = hashlib.sha256(f"svi {prior.digest}".encode()).hexdigest()
         self._prior = prior

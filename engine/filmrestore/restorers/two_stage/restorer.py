@@ -46,6 +46,7 @@ class TwoStageRestorer:
     def __init__(self, stored: Stored[DefectNet], prior: Prior, device: torch.device) -> None:
         self.facts = FACTS
         self.device = device
+        self.backend = "torch"
         self.precision = "float32"
         self.weights_hash = hashlib.sha256(f"{stored.digest} {prior.digest}".encode()).hexdigest()
         self._net = stored.net.to(device).to(memory_format=torch.channels_last).eval()
