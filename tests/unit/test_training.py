@@ -15,6 +15,7 @@ from training_runs import assert_same_run, make_data, stop_at
 from filmrestore.errors import Cancelled, InputError, UsageError
 from filmrestore.motion import NEXT, PREVIOUS
 from filmrestore.restorers.frdm.network import FrdmNet
+from filmrestore.restorers.frdm.weights import load_weights
 from filmrestore.training import Stage, TrainJob, job_of, train
 from filmrestore.training.batches import Windows, turned
 from filmrestore.training.checkpoint import NAME
