@@ -19,7 +19,7 @@ HIDDEN = 128
 """Channels of the time's code."""
 
 SIZES: dict[str, dict[str, object]] = {
-    "iide-s": {"channels": 4, "coding": (32, 64, 2), "widths": (48, 96, 160), "blocks": (2, 2, 1)},
+    "iide-s": {"channels": 4, "coding": (32, 96, 3), "widths": (48, 96, 160), "blocks": (2, 2, 1)},
     "iide-test": {"channels": 4, "coding": (4, 8, 1), "widths": (8, 8, 16), "blocks": (1, 1, 1)},
 }
 """Configurations by name; the last is for tests."""
@@ -45,7 +45,7 @@ class IideNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def __init__(
         self,
         channels: int = 4,
-        coding: Sequence[int] = (32, 64, 2),
+        coding: Sequence[int] = (32, 96, 3),
         widths: Sequence[int] = (48, 96, 160),
         blocks: Sequence[int] = (2, 2, 1),
     ) -> None:
@@ -53,19 +53,11 @@ class IideNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.coder = Coder(channels, *coding)
         self.unet = LatentUNet(channels, widths, blocks)
         self.control = Control(channels, widths, blocks)
-        self.register_buffer("copied", torch.zeros((), dtype=torch.bool))
 
     @property
     def multiple(self) -> int:
         """Height and width of pictures must be multiples of this."""
         return int(FACTOR * 2 ** (len(self.config.widths) - 1))
-
-    @torch.no_grad()
-    def begin_control(self) -> None:
-        """Gives the control branch the weights of the U-Net's way down, once."""
-        if not bool(self.copied):
-            self.control.way.load_state_dict(self.unet.way.state_dict())
-            self.copied.fill_(True)
 
 
 class Way(nn.Module):
