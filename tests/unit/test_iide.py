@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -21,7 +24,14 @@ from filmrestore.restorers.iide.network import IideNet, laid_over, new_net
 from filmrestore.restorers.iide.restorer import LUMA, IideRestorer, Piece, latent_noise, recoloured
 from filmrestore.restorers.iide.sampler import agreed, condition_loss, consistent
 from filmrestore.restorers.iide.small import SmallLatents
+from filmrestore.restorers.stored import load_network
 from filmrestore.settings import RestoreSettings
+from filmrestore.training.checkpoint import NAME
+from filmrestore.training.footage import open_footage
+from filmrestore.training.job import TrainJob, job_of
+from filmrestore.training.loop import train
+from filmrestore.training.publish import publish
+from filmrestore.training.tasks.iide import CODER, CONTROL, LATENTS, LEARNS, IideTask
 
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
@@ -281,3 +291,259 @@ def test_works_where_the_caller_is_in_inference_mode() -> None:
     with torch.inference_mode():
         inside = made(window.clone(), context_for(window, matte.clone())).picture
     assert torch.equal(plain, inside)
+
+
+FOUND = "transformers reads Stable Diffusion's prompts and is not installed: pip install 'filmrestore[text]'"
+
+
+@pytest.fixture(scope="module")
+def stable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stable Diffusion's own classes with tiny random weights and a vocabulary of letters, as diffusers writes them."""
+    transformers = pytest.importorskip("transformers", reason=FOUND)
+    from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+
+    folder = tmp_path_factory.mktemp("stable")
+    torch.manual_seed(11)
+    groups = {"norm_num_groups": 4}
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(4, 8), layers_per_block=1, latent_channels=4, scaling_factor=0.18215, **groups,
+    )  # fmt: skip
+    shared: dict[str, Any] = {
+        "block_out_channels": (8, 16), "layers_per_block": 1, "cross_attention_dim": 16, "attention_head_dim": (2, 2),
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"), "use_linear_projection": True, **groups,
+    }  # fmt: skip
+    unet = UNet2DConditionModel(up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), **shared)
+    control = ControlNetModel(conditioning_channels=5, conditioning_embedding_out_channels=(8,), **shared)
+    with torch.no_grad():
+        for parameter in control.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.2)
+    scheduler = DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="v_prediction"
+    )
+    letters = [*"abcdefghijklmnopqrstuvwxyz", *(f"{letter}</w>" for letter in "abcdefghijklmnopqrstuvwxyz")]
+    words = [*letters, "re", "red</w>", "<|startoftext|>", "<|endoftext|>"]
+    (folder / "words").mkdir()
+    (folder / "words" / "vocab.json").write_text(json.dumps({word: place for place, word in enumerate(words)}))
+    (folder / "words" / "merges.txt").write_text("#version: 0.2\nr e\nre d</w>\n")
+    tokenizer = transformers.CLIPTokenizer.from_pretrained(str(folder / "words"), model_max_length=16)
+    text = transformers.CLIPTextModel(
+        transformers.CLIPTextConfig(
+            vocab_size=len(words), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+            max_position_embeddings=16, eos_token_id=len(words) - 1, bos_token_id=len(words) - 2,
+        )  # fmt: skip
+    )
+    parts = {"vae": vae, "unet": unet, "controlnet": control, "scheduler": scheduler, "text_encoder": text}
+    for name, part in {**parts, "tokenizer": tokenizer}.items():
+        part.save_pretrained(str(folder / name))
+    return folder
+
+
+@pytest.fixture
+def full_size(stable: Path) -> IideRestorer:
+    from filmrestore.restorers.iide.stable import stable_from_folder
+
+    return IideRestorer(stable_from_folder(stable, CPU), None, CPU)
+
+
+def test_stable_diffusion_of_a_folder_works_end_to_end(full_size: IideRestorer) -> None:
+    window = scene()
+    matte = matte_at(window, (20, 26, 30, 41))
+    assert full_size.facts.patch == 512 and "prompt" in full_size.facts.needs
+    pictures = {
+        words: full_size(window, context_for(window, matte, prompt=words, guidance_scale=4.0)).picture
+        for words in ("", "red coat", "blue")
+    }
+    hole = torch.nn.functional.max_pool2d(matte[:1], 5, stride=1, padding=2).expand(-1, 3, -1, -1) > 0
+    for picture in pictures.values():
+        assert torch.equal(picture[~hole], window[1:2][~hole]) and bool(torch.isfinite(picture).all())
+    assert not torch.equal(pictures["red coat"], pictures["blue"])
+    assert not torch.equal(pictures["red coat"], pictures[""])
+
+
+def test_guidance_and_the_constraint_change_what_stable_diffusion_draws(full_size: IideRestorer) -> None:
+    window = scene()
+    matte = matte_at(window, (20, 26, 30, 41))
+    told = {"prompt": "red", "negative_prompt": "blur"}
+    plain, led, free = (
+        full_size(window, context_for(window, matte, **told, **more)).picture
+        for more in ({"guidance_scale": 1.0}, {"guidance_scale": 8.0}, {"guidance_scale": 1.0, "internal_detail": 0.0})
+    )
+    assert not torch.equal(plain, led) and not torch.equal(plain, free)
+
+
+def test_a_prompt_that_is_too_long_is_refused(full_size: IideRestorer) -> None:
+    window = scene()
+    with pytest.raises(UsageError, match="tokens long and 16 are read: shorten it"):
+        full_size(window, context_for(window, matte_at(window), prompt="coat " * 20))
+
+
+def test_a_control_branch_that_reads_pictures_leads_too_and_none_is_no_error(stable: Path, tmp_path: Path) -> None:
+    from diffusers import ControlNetModel
+
+    from filmrestore.restorers.iide.stable import stable_from_folder
+
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("vae", "unet", "scheduler", "text_encoder", "tokenizer"):
+        (bare / name).symlink_to(stable / name)
+    window = scene()
+    context = context_for(window, matte_at(window, (20, 26, 30, 41)))
+    alone = stable_from_folder(bare, CPU)
+    without = IideRestorer(alone, None, CPU)(window, context).picture
+    settings = dict(ControlNetModel.load_config(str(stable / "controlnet")))
+    settings |= {"conditioning_channels": 3, "conditioning_embedding_out_channels": (4, 4)}
+    torch.manual_seed(2)
+    control = ControlNetModel.from_config(settings)
+    with torch.no_grad():
+        for parameter in control.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.2)
+    control.save_pretrained(str(bare / "controlnet"))
+    led = stable_from_folder(bare, CPU)
+    assert not alone.consistent and not led.consistent and alone.digest != led.digest
+    assert not torch.equal(IideRestorer(led, None, CPU)(window, context).picture, without)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: (folder / "unet").rename(folder / "net"), "has no unet/"),
+        (lambda folder: _set(folder / "unet", _class_name="UNet2DModel"), "holds a UNet2DModel"),
+        (lambda folder: _set(folder / "unet", in_channels=9), "cannot load"),
+        (lambda folder: _set(folder / "controlnet", conditioning_channels=2), "cannot load"),
+        (lambda folder: _pickled(folder / "vae"), "as safetensors"),
+        (lambda folder: _set(folder / "scheduler", prediction_type="flow"), "prediction_type is 'flow'"),
+    ],
+)
+def test_a_folder_that_does_not_fit_is_refused(stable: Path, tmp_path: Path, spoil: Any, message: str) -> None:
+    from filmrestore.restorers.iide.stable import stable_from_folder
+
+    folder = tmp_path / "copy"
+    shutil.copytree(stable, folder)
+    spoil(folder)
+    with pytest.raises(WeightsError, match=message):
+        stable_from_folder(folder, CPU)
+
+
+def _set(part: Path, **values: object) -> None:
+    path = next(part.glob("*config.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def _pickled(part: Path) -> None:
+    (part / "diffusion_pytorch_model.safetensors").unlink()
+    torch.save({}, part / "diffusion_pytorch_model.bin")
+
+
+def test_a_prompt_reads_the_same_whatever_is_in_the_negative_one(full_size: IideRestorer) -> None:
+    model = full_size._model
+    one, other = model.words("red", ""), model.words("red", "blur")
+    assert one is not None and other is not None
+    assert torch.equal(one.asked, other.asked) and not torch.equal(one.avoided, other.avoided)
+
+
+def test_without_transformers_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from filmrestore.restorers.iide.stable import stable_from_folder
+
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    for name in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(UsageError, match=r"pip install 'filmrestore\[text\]'"):
+        stable_from_folder(tmp_path, CPU)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fourteen stills and two clips, one of them held out."""
+    folder = tmp_path_factory.mktemp("data") / "train"
+    rng = np.random.default_rng(7)
+    for index in range(14):
+        _write(folder / "stills" / f"still_{index:02}.png", _picture(rng, 96))
+    for name in ("walk", "chair"):
+        large = _picture(rng, 120)
+        for index in range(7):
+            _write(folder / "video" / name / f"{index:03}.png", large[index : index + 90, 2 * index : 2 * index + 90])
+    return folder.parent
+
+
+def _picture(rng: np.random.Generator, size: int) -> np.ndarray:
+    coarse = rng.uniform(20, 235, (24, 24, 3)).astype(np.float32)
+    return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+
+
+def _write(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture)
+
+
+def job(data: Path, out: Path, **changes: Any) -> TrainJob:
+    stages = tuple(replace(stage, size=32, batch=2) for stage in (CODER, LATENTS, CONTROL))
+    given = {"samples": 24, "stages": stages, "network": {"size": "iide-test"}, "warm_up": 2, "workers": 0, "seed": 5}
+    return job_of("iide", data=data, out=out, cache=data / "cache", **{"validation": 0, **given, **changes})
+
+
+def test_a_draw_of_each_stage_is_the_same_whenever_it_is_drawn(data: Path, tmp_path: Path) -> None:
+    footage = open_footage(data, data / "cache")
+    asked = job(data, tmp_path)
+    for stage in asked.stages:
+        one, again, other = (IideTask().draw(footage, 3, number, stage, {}) for number in (4, 4, 5))
+        assert all(torch.equal(one[name], again[name]) for name in one)
+        assert not torch.equal(one["picture"], other["picture"])
+        assert all(float(part.min()) >= -1 and float(part.max()) <= 1 for part in one.values())
+
+
+def test_scan_and_picture_are_equal_outside_the_hole(data: Path) -> None:
+    footage = open_footage(data, data / "cache")
+    marked = 0
+    for number in range(8):
+        drawn = IideTask().draw(footage, 3, number, replace(CONTROL, size=48), {})
+        off = (drawn["scan"] - drawn["picture"]).abs().amax(dim=1, keepdim=True)
+        assert float((off * (1 - drawn["hole"])).max()) < 0.1
+        marked += int(drawn["hole"].any())
+    assert marked > 2
+
+
+def test_each_stage_teaches_its_part_and_leaves_the_others(data: Path, tmp_path: Path) -> None:
+    asked = job(data, tmp_path)
+    footage = open_footage(data, asked.footage)
+    for stage in asked.stages:
+        made, task = net().train(), IideTask()
+        for name, parameter in made.named_parameters():
+            parameter.requires_grad_(not name.startswith(task.frozen(stage)))
+        samples = {name: part.expand(2, -1, -1, -1) for name, part in task.draw(footage, 1, 2, stage, {}).items()}
+        task.loss(made, samples, torch.Generator().manual_seed(1), stage).total.backward()
+        taught = {name.split(".")[0] for name, part in made.named_parameters() if part.grad is not None}
+        assert taught == {LEARNS[stage.name].rstrip(".")}
+
+
+def test_the_control_branch_starts_as_a_copy_of_what_will_be_shipped(data: Path) -> None:
+    made, average = net(), {name: value + 1 for name, value in net().state_dict().items()}
+    IideTask().before_stage(CONTROL, made, average)
+    for name, value in made.unet.way.state_dict().items():
+        assert torch.equal(value, average[f"unet.way.{name}"])
+        assert torch.equal(made.control.way.state_dict()[name], value)
+        assert torch.equal(average[f"control.way.{name}"], value)
+
+
+def test_a_run_goes_through_its_stages_and_goes_on_to_the_same_bits(data: Path, tmp_path: Path) -> None:
+    whole = train(job(data, tmp_path / "whole"))
+    assert whole.finished
+    parts = job(data, tmp_path / "parts", budget_s=1e-6)
+    outcome = train(parts)
+    while not outcome.finished:
+        outcome = train(parts)
+    saved = [torch.load(each / NAME, weights_only=True)["average"] for each in (tmp_path / "whole", tmp_path / "parts")]
+    assert all(torch.equal(saved[0][name], saved[1][name]) for name in saved[0])
+
+
+def test_what_is_published_is_loaded_and_measured(data: Path, tmp_path: Path) -> None:
+    train(job(data, tmp_path / "run"))
+    card = publish(tmp_path / "run", tmp_path / "iide.safetensors", windows=4)
+    assert set(card["figures"]) == {"scan", "surroundings", "drawn", "drawn without internal detail", "coder"}
+    stored = load_network(IideNet, tmp_path / "iide.safetensors", "")
+    window = scene()
+    made = IideRestorer(SmallLatents(stored.net, stored.digest, CPU), None, CPU)
+    answer = made(window, context_for(window, matte_at(window, (20, 26, 30, 41))))
+    assert bool(torch.isfinite(answer.picture).all())

@@ -32,9 +32,9 @@ from ..windows import Recipe as Windows
 from ..windows import damaged, label
 from .prior import PriorTask, clean_light
 
-CODER = Stage(name="coder", share=0.3, size=64, batch=8, rate=2.0)
-LATENTS = Stage(name="latents", share=0.56, size=64, batch=16, rate=1.3)
-CONTROL = Stage(name="control", share=0.14, size=96, batch=8, rate=3.0)
+CODER = Stage(name="coder", share=0.26, size=64, batch=8, rate=2.0)
+LATENTS = Stage(name="latents", share=0.5, size=64, batch=16, rate=2.0)
+CONTROL = Stage(name="control", share=0.24, size=96, batch=8, rate=5.0)
 
 LEARNS = {"coder": "coder.", "latents": "unet.", "control": "control."}
 """Stage -> how the names of what learns in it begin."""
@@ -59,7 +59,7 @@ class IideTask(Task):
 
     name: ClassVar[str] = "iide"
     recipe: ClassVar[Recipe] = Recipe(
-        samples=160_000, stages=(CODER, LATENTS, CONTROL), rate=6e-4, decay=0.999, validation=16, windows=48
+        samples=160_000, stages=(CODER, LATENTS, CONTROL), rate=6e-4, decay=0.999, validation=16, windows=32
     )
 
     def network(self, settings: Mapping[str, Any]) -> IideNet:
