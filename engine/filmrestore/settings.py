@@ -258,6 +258,15 @@ class RestoreSettings(Settings):
         "Prior",
         network=True,
     )
+    internal_detail: float = number(
+        1.0,
+        0.0,
+        1.0,
+        "Internal detail",
+        "How far each step of iide is held to the scan through its own degraded estimate; 0 is without.",
+        "Prior",
+        network=True,
+    )
     operator: str = choice(
         "mask",
         (
@@ -345,15 +354,6 @@ class RestoreSettings(Settings):
         False,
         "Colour only",
         "iide changes colours inside the matte and keeps the scan's light there.",
-        "Words",
-        network=True,
-    )
-    internal_detail: float = number(
-        1.0,
-        0.0,
-        1.0,
-        "Internal detail",
-        "How far each step of iide is held to the scan through its own degraded estimate; 0 is without.",
         "Words",
         network=True,
     )

@@ -273,7 +273,7 @@ def test_the_constraint_can_be_switched_off_and_then_costs_nothing() -> None:
 @pytest.mark.parametrize("words", [{"prompt": "a red coat"}, {"negative_prompt": "blur"}])
 def test_words_without_a_model_that_reads_them_are_refused_with_the_remedy(words: dict[str, str]) -> None:
     window = scene()
-    with pytest.raises(UsageError, match="reads no text: name a folder of Stable Diffusion 2.1 .* --prior"):
+    with pytest.raises(UsageError, match=r"reads no text: name a folder of Stable Diffusion 2\.1 .* --prior"):
         IideRestorer(small(), None, CPU)(window, context_for(window, matte_at(window), **words))
 
 
@@ -328,12 +328,17 @@ def stable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "words" / "vocab.json").write_text(json.dumps({word: place for place, word in enumerate(words)}))
     (folder / "words" / "merges.txt").write_text("#version: 0.2\nr e\nre d</w>\n")
     tokenizer = transformers.CLIPTokenizer.from_pretrained(str(folder / "words"), model_max_length=16)
-    text = transformers.CLIPTextModel(
-        transformers.CLIPTextConfig(
-            vocab_size=len(words), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
-            max_position_embeddings=16, eos_token_id=len(words) - 1, bos_token_id=len(words) - 2,
-        )  # fmt: skip
+    reading = transformers.CLIPTextConfig(
+        vocab_size=len(words),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=16,
+        eos_token_id=len(words) - 1,
+        bos_token_id=len(words) - 2,
     )
+    text = transformers.CLIPTextModel(reading)
     parts = {"vae": vae, "unet": unet, "controlnet": control, "scheduler": scheduler, "text_encoder": text}
     for name, part in {**parts, "tokenizer": tokenizer}.items():
         part.save_pretrained(str(folder / name))

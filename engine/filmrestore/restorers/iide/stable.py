@@ -201,8 +201,8 @@ def _check(root: Path, parts: dict[str, Any], settings: dict[str, Any]) -> None:
     latents, picture = told == latent + 1 and len(widths) == 1, told == 3 and len(widths) > 1
     if not latents and not picture:
         raise WeightsError(
-            f"{root}/controlnet takes {told} channels over {len(widths)} widths: expected {latent + 1} over one (latent "
-            "and matte) or 3 over several (picture)"
+            f"{root}/controlnet takes {told} channels over {len(widths)} widths: expected {latent + 1} over one "
+            "(latent and matte) or 3 over several (picture)"
         )
 
 

@@ -158,9 +158,7 @@ def _coding(network: IideNet, picture: Float[Tensor, "n 3 h w"], noise: torch.Ge
     )
 
 
-def _leading(
-    network: IideNet, samples: Samples, x: Tensor, v: Tensor, time: Tensor, noise: torch.Generator
-) -> Losses:
+def _leading(network: IideNet, samples: Samples, x: Tensor, v: Tensor, time: Tensor, noise: torch.Generator) -> Losses:
     """Error of v, mostly where something is hidden, led by the scan or by the estimate degraded again.
 
     Source: Restoring Real-World Images with an Internal Detail Enhancement Diffusion Model, section III.
