@@ -37,11 +37,13 @@ class SmallLatents:
 
     def encode(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 c a b"]:
         """See `LatentModel`."""
-        return self._net.coder.encode(picture)
+        latent: Tensor = self._net.coder.encode(picture)
+        return latent
 
     def decode(self, latent: Float[Tensor, "1 c a b"]) -> Float[Tensor, "1 3 h w"]:
         """See `LatentModel`."""
-        return self._net.coder.decode(latent)
+        picture: Tensor = self._net.coder.decode(latent)
+        return picture
 
     def words(self, prompt: str, negative: str) -> Words | None:
         """None.

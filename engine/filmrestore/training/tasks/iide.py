@@ -205,7 +205,7 @@ def _alphas() -> Tensor:
 
 def _in_range(net: NDArray[np.float32]) -> NDArray[np.float32]:
     """-1..1 from net encoding."""
-    return np.clip((net - LOW) * (2.0 / (HIGH - LOW)) - 1.0, -1.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((net - LOW) * (2.0 / (HIGH - LOW)) - 1.0, -1.0, 1.0), np.float32)
 
 
 def _hide(scan: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
