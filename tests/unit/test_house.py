@@ -55,7 +55,15 @@ PUBLIC = {
     },
     "filmrestore.report": {"Limits", "build_report"},
     "filmrestore.training": {
-        "Losses", "Outcome", "Recipe", "Samples", "Stage", "Task", "TrainJob", "job_of", "train",
+        "Losses",
+        "Outcome",
+        "Recipe",
+        "Samples",
+        "Stage",
+        "Task",
+        "TrainJob",
+        "job_of",
+        "train",
     },
 }
 

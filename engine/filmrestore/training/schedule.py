@@ -9,6 +9,8 @@ from .task import Stage
 
 LAST_RATE = 0.03
 """Where the cosine ends, against the highest learning rate."""
+LONGEST_WARM_UP = 0.05
+"""Of all steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,10 @@ class Schedule:
         return self[steps].first if steps < len(self) else sum(stage.batch * count for stage, count in self._steps)
 
     def share(self, step: int, warm_up: int) -> float:
-        """Of the highest learning rate: linear warm-up, then a cosine down to `LAST_RATE`, then the stage's factor."""
-        warm = min(1.0, (step + 1) / warm_up) if warm_up else 1.0
+        """Of the highest learning rate: linear warm-up, a cosine down to `LAST_RATE`, and the stage's factor.
+
+        A short schedule warms up in a shorter time: it has no hundreds of steps to spare.
+        """
+        warm = min(1.0, (step + 1) / max(1.0, min(warm_up, LONGEST_WARM_UP * len(self))))
         cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / len(self))))
         return warm * (LAST_RATE + (1.0 - LAST_RATE) * cosine) * self[step].stage.rate
