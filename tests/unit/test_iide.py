@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from training_runs import assert_same_run, make_data, stop_at
 
-from filmrestore.errors import UsageError, WeightsError
+from filmrestore.errors import Cancelled, UsageError, WeightsError
 from filmrestore.frame import Box
 from filmrestore.restorers.base import Context, Origin
 from filmrestore.restorers.frdm.fill import fill
@@ -26,7 +25,6 @@ from filmrestore.restorers.iide.sampler import agreed, condition_loss, consisten
 from filmrestore.restorers.iide.small import SmallLatents
 from filmrestore.restorers.stored import load_network
 from filmrestore.settings import RestoreSettings
-from filmrestore.training.checkpoint import NAME
 from filmrestore.training.footage import open_footage
 from filmrestore.training.job import TrainJob, job_of
 from filmrestore.training.loop import train
@@ -461,26 +459,7 @@ def test_without_transformers_the_error_says_what_to_install(tmp_path: Path, mon
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fourteen stills and two clips, one of them held out."""
-    folder = tmp_path_factory.mktemp("data") / "train"
-    rng = np.random.default_rng(7)
-    for index in range(14):
-        _write(folder / "stills" / f"still_{index:02}.png", _picture(rng, 96))
-    for name in ("walk", "chair"):
-        large = _picture(rng, 120)
-        for index in range(7):
-            _write(folder / "video" / name / f"{index:03}.png", large[index : index + 90, 2 * index : 2 * index + 90])
-    return folder.parent
-
-
-def _picture(rng: np.random.Generator, size: int) -> np.ndarray:
-    coarse = rng.uniform(20, 235, (24, 24, 3)).astype(np.float32)
-    return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
-
-
-def _write(path: Path, picture: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), picture)
+    return make_data(tmp_path_factory.mktemp("data"), coarse=24)
 
 
 def job(data: Path, out: Path, **changes: Any) -> TrainJob:
@@ -532,15 +511,13 @@ def test_the_control_branch_starts_as_a_copy_of_what_will_be_shipped(data: Path)
         assert torch.equal(average[f"control.way.{name}"], value)
 
 
-def test_a_run_goes_through_its_stages_and_goes_on_to_the_same_bits(data: Path, tmp_path: Path) -> None:
-    whole = train(job(data, tmp_path / "whole"))
-    assert whole.finished
-    parts = job(data, tmp_path / "parts", budget_s=1e-6)
-    outcome = train(parts)
-    while not outcome.finished:
-        outcome = train(parts)
-    saved = [torch.load(each / NAME, weights_only=True)["average"] for each in (tmp_path / "whole", tmp_path / "parts")]
-    assert all(torch.equal(saved[0][name], saved[1][name]) for name in saved[0])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_bits(data: Path, tmp_path: Path) -> None:
+    whole, parts = job(data, tmp_path / "whole"), job(data, tmp_path / "parts", checkpoint_s=0.0)
+    assert train(whole).finished
+    with pytest.raises(Cancelled):
+        train(parts, stop_at(14))  # among the latents
+    assert train(parts).finished
+    assert_same_run(whole.out, parts.out, updates=12)
 
 
 def test_what_is_published_is_loaded_and_measured(data: Path, tmp_path: Path) -> None:
