@@ -61,7 +61,7 @@ def _node(title: str, opening: str, settings: type[Settings]) -> str:
 def _row(name: str, default: object, facts: Facts) -> str:
     flag = f"`--{name.replace('_', '-')}`"
     network = " *network*" if facts.network else ""
-    return f"| {facts.label} | {flag} | {_value(default)} | {_range(facts)} | {facts.help}{network} |"
+    return f"| {facts.label} | {flag} | {_value(default)} | {_range(facts, default)} | {facts.help}{network} |"
 
 
 def _value(value: object) -> str:
@@ -70,9 +70,11 @@ def _value(value: object) -> str:
     return f"{value:.15g}" if isinstance(value, (int, float)) else str(value) or "none"
 
 
-def _range(facts: Facts) -> str:
+def _range(facts: Facts, default: object) -> str:
     if facts.choices:
         return ", ".join(facts.choices)
+    if isinstance(default, str):
+        return "text"
     if facts.low is None or facts.high is None:
         return "on, off" if not facts.unit else facts.unit
     return f"{facts.low:.15g} to {facts.high:.15g} {facts.unit}".rstrip()

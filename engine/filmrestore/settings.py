@@ -139,7 +139,7 @@ class RestoreSettings(Settings):
 
     method: str = choice(
         "frdm",
-        ("frdm", "two_stage", "restormer", "divd", "svi"),
+        ("frdm", "two_stage", "restormer", "divd", "svi", "iide"),
         "Method",
         "The restorer that does the work.",
         network=True,
@@ -189,7 +189,7 @@ class RestoreSettings(Settings):
         0,
         8,
         "Temporal radius",
-        "Most neighbour frames looked at on each side (frdm: 2, two_stage: 1, svi: 8); 0 works on single frames.",
+        "Most neighbour frames looked at on each side (frdm: 2, two_stage, iide: 1, svi: 8); 0 works on single frames.",
         "Time",
         unit="frames",
         network=True,
@@ -228,7 +228,8 @@ class RestoreSettings(Settings):
     prior: str = text(
         "",
         "Prior",
-        "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi).",
+        "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi); of Stable "
+        "Diffusion 2.1 (iide).",
         "Prior",
         network=True,
     )
@@ -254,6 +255,15 @@ class RestoreSettings(Settings):
         1.0,
         "Fresh noise",
         "Share of new noise in svi's steps: .15 for blends of frames, .8 where frames are blurred or reduced too.",
+        "Prior",
+        network=True,
+    )
+    internal_detail: float = number(
+        1.0,
+        0.0,
+        1.0,
+        "Internal detail",
+        "How far each step of iide is held to the scan through its own degraded estimate; 0 is without.",
         "Prior",
         network=True,
     )
@@ -321,6 +331,31 @@ class RestoreSettings(Settings):
     )
     inner_steps: int = number(
         5, 1, 200, "Inner steps", "Conjugate gradients in each step of svi.", "Operator", soft=(1, 20), network=True
+    )
+    prompt: str = text(
+        "",
+        "Prompt",
+        "What iide is to make inside the matte, in words; wants a folder of Stable Diffusion 2.1 as the prior.",
+        "Words",
+        network=True,
+    )
+    negative_prompt: str = text("", "Negative prompt", "What iide is to leave out, in words.", "Words", network=True)
+    guidance_scale: float = number(
+        7.5,
+        1.0,
+        30.0,
+        "Guidance",
+        "How closely the prompt is followed; 1 is as the model was trained.",
+        "Words",
+        soft=(1.0, 15.0),
+        network=True,
+    )
+    colour_only: bool = switch(
+        False,
+        "Colour only",
+        "iide changes colours inside the matte and keeps the scan's light there.",
+        "Words",
+        network=True,
     )
 
 

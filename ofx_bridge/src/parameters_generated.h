@@ -8,23 +8,24 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "73e16cd48298c9d7";
+constexpr char settings_digest[] = "cf8d9942b97c07b3";
 constexpr Method methods[] = {
     {"divd", 4, 2},
     {"frdm", 5, 3},
+    {"iide", 3, 1},
     {"restormer", 1, 1},
     {"svi", 17, 9},
     {"two_stage", 3, 1},
 };
 
-constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "restormer", "divd", "svi"};
+constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "restormer", "divd", "svi", "iide"};
 constexpr const char *restore_quality_choices[] = {"final", "preview"};
 constexpr const char *restore_output_choices[] = {"result", "matte", "difference", "overlay", "removed"};
 constexpr const char *restore_operator_choices[] = {"mask", "missing", "uniform-7", "uniform-13", "gaussian", "telecine", "blind", "blur", "focus", "reduce"};
 constexpr const char *restore_operator_then_choices[] = {"none", "blur", "focus", "reduce"};
 constexpr Parameter restore[] = {
     {"method", "Method", "The restorer that does the work.", "Restore", "",
-     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 5},
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 6},
     {"quality", "Quality", "Preview leaves out the sampler: faster, softer fills.", "Restore", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_quality_choices, 2},
     {"strength", "Strength", "How much of each repair is laid over the scan.", "Restore", "",
@@ -45,7 +46,7 @@ constexpr Parameter restore[] = {
      Kind::number, 1.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"grain", "Grain", "Grain given to generated pixels, against their surroundings.", "Grain", "",
      Kind::number, 1.0, 0.0, 2.0, 0.0, 2.0, "", nullptr, 0},
-    {"temporal_radius", "Temporal radius", "Most neighbour frames looked at on each side (frdm: 2, two_stage: 1, svi: 8); 0 works on single frames.", "Time", "frames",
+    {"temporal_radius", "Temporal radius", "Most neighbour frames looked at on each side (frdm: 2, two_stage, iide: 1, svi: 8); 0 works on single frames.", "Time", "frames",
      Kind::integer, 8.0, 0.0, 8.0, 0.0, 8.0, "", nullptr, 0},
     {"handles", "Handles", "Frames read beyond the span, where there are any, so that its ends have full windows.", "Time", "frames",
      Kind::integer, 3.0, 0.0, 100.0, 0.0, 10.0, "", nullptr, 0},
@@ -57,7 +58,7 @@ constexpr Parameter restore[] = {
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_invert", "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", "",
      Kind::toggle, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
-    {"prior", "Prior", "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi).", "Prior", "",
+    {"prior", "Prior", "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi); of Stable Diffusion 2.1 (iide).", "Prior", "",
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
     {"steps", "Steps", "Levels of noise that the prior walks down.", "Prior", "",
      Kind::integer, 20.0, 2.0, 1000.0, 5.0, 100.0, "", nullptr, 0},
@@ -67,6 +68,8 @@ constexpr Parameter restore[] = {
      Kind::integer, 5.0, 1.0, 100.0, 1.0, 20.0, "", nullptr, 0},
     {"fresh_noise", "Fresh noise", "Share of new noise in svi's steps: .15 for blends of frames, .8 where frames are blurred or reduced too.", "Prior", "",
      Kind::number, 0.15, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+    {"internal_detail", "Internal detail", "How far each step of iide is held to the scan through its own degraded estimate; 0 is without.", "Prior", "",
+     Kind::number, 1.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"operator", "Operator", "What svi undoes: what the defect map hides, lost frames, blends of frames (7, 13, a Gaussian, 24 to 30 frames a second, or of a kind to be found), blur, focus, or a smaller size.", "Operator", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_operator_choices, 10},
     {"operator_then", "Then", "What came on top of a blend of frames.", "Operator", "",
@@ -83,6 +86,14 @@ constexpr Parameter restore[] = {
      Kind::integer, 0.0, 0.0, 4.0, 0.0, 4.0, "", nullptr, 0},
     {"inner_steps", "Inner steps", "Conjugate gradients in each step of svi.", "Operator", "",
      Kind::integer, 5.0, 1.0, 200.0, 1.0, 20.0, "", nullptr, 0},
+    {"prompt", "Prompt", "What iide is to make inside the matte, in words; wants a folder of Stable Diffusion 2.1 as the prior.", "Words", "",
+     Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
+    {"negative_prompt", "Negative prompt", "What iide is to leave out, in words.", "Words", "",
+     Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
+    {"guidance_scale", "Guidance", "How closely the prompt is followed; 1 is as the model was trained.", "Words", "",
+     Kind::number, 7.5, 1.0, 30.0, 1.0, 15.0, "", nullptr, 0},
+    {"colour_only", "Colour only", "iide changes colours inside the matte and keeps the scan's light there.", "Words", "",
+     Kind::toggle, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
 };
 
 constexpr const char *degrade_polarity_choices[] = {"dark", "light", "mixed"};

@@ -52,9 +52,8 @@ def small_prior() -> Prior:
     return Prior.of_film(heard(new_prior("prior-test")), "untrained", torch.device("cpu"))
 
 
-def small_two_stage(folder: Path) -> Restorer:
+def small_defect_net(folder: Path) -> Any:
     from filmrestore.restorers.stored import load_network, save_network
-    from filmrestore.restorers.two_stage.restorer import TwoStageRestorer
     from filmrestore.restorers.two_stage.segmentation import DefectNet
 
     torch.manual_seed(3)
@@ -64,8 +63,26 @@ def small_two_stage(folder: Path) -> Restorer:
         soft = torch.nn.functional.interpolate(torch.rand(1, 3, 6, 6), size=(48, 48), mode="bilinear")
         net.head.bias.sub_(net(soft, torch.cat([soft, soft, torch.ones(1, 4, 48, 48)], dim=1)).median())
     save_network(net, folder / "two_stage.safetensors", {})
-    stored = load_network(DefectNet, folder / "two_stage.safetensors", "")
-    return TwoStageRestorer(stored, small_prior(), torch.device("cpu"))
+    return load_network(DefectNet, folder / "two_stage.safetensors", "")
+
+
+def small_two_stage(folder: Path) -> Restorer:
+    from filmrestore.restorers.two_stage.restorer import TwoStageRestorer
+
+    return TwoStageRestorer(small_defect_net(folder), small_prior(), torch.device("cpu"))
+
+
+def small_iide(folder: Path) -> Restorer:
+    from filmrestore.restorers.iide.network import IideNet, new_net
+    from filmrestore.restorers.iide.restorer import IideRestorer
+    from filmrestore.restorers.iide.small import SmallLatents
+    from filmrestore.restorers.stored import load_network, save_network
+    from filmrestore.restorers.two_stage.finder import Finder
+
+    torch.manual_seed(9)
+    save_network(heard(new_net("iide-test")), folder / "iide.safetensors", {})
+    stored, cpu = load_network(IideNet, folder / "iide.safetensors", ""), torch.device("cpu")
+    return IideRestorer(SmallLatents(stored.net, stored.digest, cpu), Finder(small_defect_net(folder), cpu), cpu)
 
 
 def small_svi(folder: Path) -> Restorer:
@@ -104,6 +121,7 @@ def small_divd(folder: Path) -> Restorer:
 
 SMALL: dict[str, Callable[[Path], Restorer]] = {
     "frdm": small_frdm,
+    "iide": small_iide,
     "restormer": small_restormer,
     "divd": small_divd,
     "svi": small_svi,
@@ -111,6 +129,7 @@ SMALL: dict[str, Callable[[Path], Restorer]] = {
 }
 """One quick restorer for every name of the registry."""
 QUICK: dict[str, dict[str, object]] = {
+    "iide": {"steps": 2},
     "svi": {"operator": "uniform-7", "steps": 2, "inner_steps": 2},
     "two_stage": {"steps": 3, "jump_length": 1},
 }

@@ -38,6 +38,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "divd": {"widths": (8, 8, 8, 8), "windows": (2, 2, 1, 1), "shrink": 1},
 }
 STAGE = Stage(size=32, batch=2)
+STAGED = {"frdm", "iide"}
+"""Those with stages of their own, whose tests have them."""
 PUBLISHED = {
     "prior": lambda path: load_network(FilmPrior, path, ""),
     "two_stage": lambda path: load_network(DefectNet, path, ""),
@@ -143,7 +145,7 @@ def test_the_masked_error_weighs_the_mean_outside_the_mask_half_as_much() -> Non
     assert float(masked_l1(truth, truth, torch.zeros_like(matte))) == 0.0
 
 
-@pytest.mark.parametrize("model", sorted(set(TASKS) - {"frdm"}))
+@pytest.mark.parametrize("model", sorted(set(TASKS) - STAGED))
 def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(model: str, data: Path, tmp_path: Path) -> None:
     whole, parts = _job(model, data, tmp_path / "whole"), _job(model, data, tmp_path / "parts", checkpoint_s=0.0)
     train(whole)
@@ -154,7 +156,7 @@ def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(model: str, data: Pat
     assert_same_run(whole.out, parts.out, updates=6)
 
 
-@pytest.mark.parametrize("model", sorted(set(TASKS) - {"frdm"}))
+@pytest.mark.parametrize("model", sorted(set(TASKS) - STAGED))
 def test_the_loss_falls_on_draws_that_are_seen_again(model: str, footage: Footage) -> None:
     torch.manual_seed(2)
     task = task_of(model)

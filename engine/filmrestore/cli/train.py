@@ -13,7 +13,7 @@ from .options import GroupedCommand, takes_progress
 from .progress import display
 
 FOLDER = click.Path(path_type=Path)
-MODELS = ("frdm", "prior", "two_stage", "restormer", "divd")
+MODELS = ("frdm", "prior", "two_stage", "restormer", "divd", "iide")
 """Of `training.tasks`, which takes long to import."""
 
 

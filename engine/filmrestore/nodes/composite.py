@@ -229,7 +229,8 @@ def _lay_over(
     mask = matte > 0
     net = colour.to_net(scan)
     fill = blended.picture[mask]
-    net[mask] = fill.mean(axis=-1, keepdims=True) if _is_neutral(scan) else fill
+    grey = _is_neutral(scan) and not settings.colour_only  # to give a grey picture colours is to be asked for
+    net[mask] = fill.mean(axis=-1, keepdims=True) if grey else fill
     if grain is not None and settings.grain > 0:  # a mean of neighbours has lost grain as well
         with meter.stage("grain"):
             net = regrain(net, mask, grain, settings.seed, grain_frame, settings.grain)

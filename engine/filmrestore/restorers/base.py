@@ -151,6 +151,7 @@ class Restorer(Protocol):
 REGISTRY: dict[str, str] = {
     "divd": "filmrestore.restorers.divd:load",
     "frdm": "filmrestore.restorers.frdm:load",
+    "iide": "filmrestore.restorers.iide:load",
     "restormer": "filmrestore.restorers.restormer:load",
     "svi": "filmrestore.restorers.svi:load",
     "two_stage": "filmrestore.restorers.two_stage:load",

@@ -96,7 +96,7 @@ def draw_sample(footage: Footage, seed: int, step: int, recipe: Recipe) -> Sampl
     ends = _ends(rng)
     for index in ends.foreign:
         frames[index] = clean_view(footage, np.random.default_rng((seed, step, 1)), recipe.size).frames[index]
-    scan, truth, kinds = _damaged(frames, footage, rng, recipe)
+    scan, truth, kinds = damaged(frames, footage, rng, recipe)
     source, present = list(ends.source), ends.present
     scan, truth = scan[source], truth[source]
     matte, weight = label(scan, truth)
@@ -117,7 +117,7 @@ def draw_sample(footage: Footage, seed: int, step: int, recipe: Recipe) -> Sampl
     )
 
 
-def _damaged(
+def damaged(
     frames: Linear, footage: Footage, rng: np.random.Generator, recipe: Recipe
 ) -> tuple[Net, Net, dict[str, Linear]]:
     """Scan and truth, net encoding (t, 3, h, w), and the alpha of each kind (t, h, w).

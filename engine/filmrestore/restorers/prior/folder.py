@@ -27,7 +27,7 @@ def prior_from_folder(folder: str | Path, device: torch.device) -> Prior:
     """
     root = Path(folder)
     model = root / "unet" if (root / "unet").is_dir() else root
-    kind = _config(model / "config.json").get("_class_name")
+    kind = config_of(model / "config.json").get("_class_name")
     if kind not in KINDS:
         raise WeightsError(f"{model} holds a {kind}: a prior is one of {', '.join(KINDS)} in pixel space")
     try:
@@ -35,20 +35,20 @@ def prior_from_folder(folder: str | Path, device: torch.device) -> Prior:
     except (OSError, ValueError, RuntimeError) as error:
         raise WeightsError(f"cannot load the prior in {model}: {error}; save it with save_pretrained") from error
     if kind == "FilmPrior":
-        return Prior.of_film(net, _digest(model), device)
+        return Prior.of_film(net, digest_of(model), device)
     channels = (net.config.in_channels, net.config.out_channels)
     if channels != (3, 3) or net.config.num_class_embeds:
         raise WeightsError(
             f"{model} takes {channels[0]} channels and gives {channels[1]}: a prior takes and gives 3, without classes"
         )
-    return _of_unet(net, root, _digest(model), device)
+    return _of_unet(net, root, digest_of(model), device)
 
 
 def _of_unet(net: Any, root: Path, digest: str, device: torch.device) -> Prior:
     from diffusers import DDPMScheduler
 
     place = root / "scheduler" if (root / "scheduler").is_dir() else root
-    settings = _config(place / "scheduler_config.json")
+    settings = config_of(place / "scheduler_config.json")
     prediction = settings.get("prediction_type", "epsilon")
     if prediction not in PREDICTIONS:
         raise WeightsError(f"{place}: prediction_type is {prediction!r}: a prior has one of {', '.join(PREDICTIONS)}")
@@ -75,7 +75,12 @@ def _class(kind: str) -> Any:
     return UNet2DModel
 
 
-def _config(path: Path) -> dict[str, Any]:
+def config_of(path: Path) -> dict[str, Any]:
+    """diffusers' configuration of a part.
+
+    Raises:
+        WeightsError: there is none, or it is no JSON mapping.
+    """
     try:
         config = json.loads(path.read_text())
     except OSError as error:
@@ -87,7 +92,7 @@ def _config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _digest(folder: Path) -> str:
+def digest_of(folder: Path) -> str:
     """Content hash of configuration and weights."""
     digest = hashlib.sha256()
     for path in sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")]):

@@ -59,9 +59,7 @@ class Prior:
 
     def times(self, steps: int) -> list[int]:
         """`steps` places of the schedule, evenly spaced, from the noisiest down."""
-        count = len(self.alphas)
-        steps = min(steps, count)
-        return [round(count * (index + 1) / steps) - 1 for index in reversed(range(steps))]
+        return spaced(len(self.alphas), steps)
 
     @torch.no_grad()
     def estimate(
@@ -78,13 +76,7 @@ class Prior:
         """
         alpha = self.alphas[time]
         told = torch.cat([self._told(frame, time) for frame in torch.split(x, 1)])
-        if self.prediction == "epsilon":
-            clean = (x - (1 - alpha).sqrt() * told) / alpha.sqrt()
-        elif self.prediction == "v_prediction":
-            clean = alpha.sqrt() * x - (1 - alpha).sqrt() * told
-        else:
-            clean = told
-        clean = clean.clamp(-1.0, 1.0)
+        clean = clean_of(x, told, alpha, self.prediction).clamp(-1.0, 1.0)
         return clean, (x - alpha.sqrt() * clean) / (1 - alpha).sqrt().clamp(min=1e-4)
 
     def _told(self, frame: Float[Tensor, "1 3 h w"], time: int) -> Float[Tensor, "1 3 h w"]:
@@ -110,3 +102,22 @@ class Prior:
             answer = self.net(padded, at)
         told: Tensor = answer if isinstance(answer, Tensor) else answer.sample
         return told[..., :height, :width].float()
+
+
+def spaced(count: int, steps: int) -> list[int]:
+    """`steps` places of a schedule of `count`, evenly spaced, from the noisiest down."""
+    steps = min(steps, count)
+    return [round(count * (index + 1) / steps) - 1 for index in reversed(range(steps))]
+
+
+def clean_of(x: Tensor, told: Tensor, alpha: Tensor, prediction: str) -> Tensor:
+    """What is clean in x = sqrt(alpha) clean + sqrt(1 - alpha) noise, by what a network told of it.
+
+    Args:
+        prediction: Of `PREDICTIONS`.
+    """
+    if prediction == "epsilon":
+        return (x - (1 - alpha).sqrt() * told) / alpha.sqrt()
+    if prediction == "v_prediction":
+        return alpha.sqrt() * x - (1 - alpha).sqrt() * told
+    return told

@@ -47,12 +47,12 @@ class FilmPrior(ModelMixin, ConfigMixin):  # type: ignore[misc]
         hidden = 4 * widths[0]
         self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.stem = nn.Conv2d(12, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(_level(width, blocks, hidden) for width in widths)
+        self.down = nn.ModuleList(level_of(width, blocks, hidden) for width in widths)
         self.shrink = nn.ModuleList(
             nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in pairwise(widths)
         )
-        self.bottom = _level(widths[-1], middle, hidden)
-        self.up = nn.ModuleList(_level(width, blocks, hidden) for width in widths)
+        self.bottom = level_of(widths[-1], middle, hidden)
+        self.up = nn.ModuleList(level_of(width, blocks, hidden) for width in widths)
         self.join = nn.ModuleList(nn.Conv2d(2 * width, width, 1) for width in widths)
         self.grow = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
@@ -71,22 +71,22 @@ class FilmPrior(ModelMixin, ConfigMixin):  # type: ignore[misc]
             sample: sqrt(a) picture + sqrt(1 - a) noise.
             timestep: Place in the schedule, 0..`TRAIN_STEPS` - 1; between two places too.
         """
-        time = self.time(_waves(timestep / TRAIN_STEPS))
+        time = self.time(waves(timestep / TRAIN_STEPS))
         x = functional.pixel_unshuffle(sample, 2).contiguous(memory_format=torch.channels_last)
         x = self.stem(x)
         skips = []
         for level, blocks in enumerate(self.down):
-            x = _through(blocks, x, time)
+            x = through(blocks, x, time)
             skips.append(x)
             if level < len(self.shrink):
                 x = self.shrink[level](x)
-        x = _through(self.bottom, x, time)
+        x = through(self.bottom, x, time)
         for level in reversed(range(len(self.up))):
             if level < len(self.grow):
                 x = functional.interpolate(self.grow[level](x), scale_factor=2.0)
             x = self.join[level](torch.cat([x, skips[level]], dim=1))
-            x = _through(self.up[level], x, time)
-        v: Tensor = functional.pixel_shuffle(self.head(_normed(x)), 2)
+            x = through(self.up[level], x, time)
+        v: Tensor = functional.pixel_shuffle(self.head(normed(x)), 2)
         return v.float()
 
 
@@ -103,8 +103,8 @@ class Block(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c h w"], time: Float[Tensor, "n d"]) -> Float[Tensor, "n c h w"]:
         scale, shift = self.time(time)[:, :, None, None].to(x.dtype).chunk(2, dim=1)
-        hidden = self.first(functional.silu(_normed(x)))
-        hidden = functional.silu(_normed(hidden) * (1 + scale) + shift)
+        hidden = self.first(functional.silu(normed(x)))
+        hidden = functional.silu(normed(hidden) * (1 + scale) + shift)
         out: Tensor = x + self.second(hidden)
         return out
 
@@ -127,22 +127,24 @@ def new_prior(size: str = "prior-s") -> FilmPrior:
     return net
 
 
-def _level(width: int, blocks: int, hidden: int) -> nn.ModuleList:
+def level_of(width: int, blocks: int, hidden: int) -> nn.ModuleList:
+    """Blocks of one level."""
     return nn.ModuleList(Block(width, hidden) for _ in range(blocks))
 
 
-def _through(blocks: nn.Module, x: Tensor, time: Tensor) -> Tensor:
+def through(blocks: nn.Module, x: Tensor, time: Tensor) -> Tensor:
+    """Block after block."""
     for block in blocks:  # type: ignore[attr-defined]
         x = block(x, time)
     return x
 
 
-def _normed(x: Tensor) -> Tensor:
+def normed(x: Tensor) -> Tensor:
     """Root mean square over the channels of each pixel brought to 1."""
     return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-5)
 
 
-def _waves(time: Float[Tensor, n]) -> Float[Tensor, "n 32"]:
+def waves(time: Float[Tensor, n]) -> Float[Tensor, "n 32"]:
     """Cosines and sines of the time, from an eighth of a turn up to 1000 turns."""
     turns = torch.logspace(-0.9, 3.0, FREQUENCIES, device=time.device)
     angles = 2 * math.pi * time.float()[:, None] * turns

@@ -9,9 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from ...errors import WeightsError
 from ...frame import Box
-from ...motion import CHANNELS, evidence
 from ..base import Context, Origin, Restored
 from ..frdm.fill import fill
 from ..frdm.view import contained
@@ -22,6 +20,7 @@ from ..prior.regions import regions
 from ..prior.repaint import Walk, repaint
 from ..stored import Stored
 from . import FACTS
+from .finder import Finder
 from .segmentation import DefectNet
 
 REMEDY = (
@@ -49,9 +48,8 @@ class TwoStageRestorer:
         self.backend = "torch"
         self.precision = "float32"
         self.weights_hash = hashlib.sha256(f"{stored.digest} {prior.digest}".encode()).hexdigest()
-        self._net = stored.net.to(device).to(memory_format=torch.channels_last).eval()
+        self._finder = Finder(stored, device)
         self._prior = prior
-        self._scale, self._shift = _calibration(stored)
 
     @torch.inference_mode()
     def __call__(self, window: Float[Tensor, "t 3 h w"], context: Context) -> Restored:
@@ -60,7 +58,7 @@ class TwoStageRestorer:
         middle = self.facts.window // 2
         finite = torch.isfinite(window).all(dim=1, keepdim=True)
         window = contained(window, finite)
-        confidence = self._confidence(window, context)
+        confidence = self._finder.confidence(window, context)
         if context.matte is not None:
             confidence = torch.maximum(confidence, context.matte[middle : middle + 1])
         frame, inside = window[middle : middle + 1], confidence > FIRES
@@ -73,20 +71,6 @@ class TwoStageRestorer:
             origin[hole > 0] = int(Origin.GENERATED)
         confidence = confidence * finite[middle : middle + 1]
         return Restored(picture=picture, matte=confidence, origin=origin * (confidence > 0))
-
-    def _confidence(self, window: Float[Tensor, "t 3 h w"], context: Context) -> Float[Tensor, "1 1 h w"]:
-        """Of the middle frame."""
-        middle = self.facts.window // 2
-        height, width = window.shape[-2:]
-        seen = torch.zeros(1, CHANNELS, height, width)
-        if self._net.config.frames > 1 and context.settings.temporal_radius > 0:
-            with context.stage("motion"):
-                seen = torch.from_numpy(evidence(window.numpy(), context.present))[middle : middle + 1]
-        pad = (0, -width % self._net.multiple, 0, -height % self._net.multiple)
-        shown = (functional.pad(x, pad, mode="replicate") for x in (window[middle : middle + 1], seen))
-        with context.stage("segmentation"):
-            logits = self._net(*(x.to(self.device) for x in shown))[..., :height, :width].cpu()
-        return torch.sigmoid(logits * self._scale + self._shift)
 
     def _draw(self, picture: Float[Tensor, "1 3 h w"], hole: Float[Tensor, "1 1 h w"], context: Context) -> None:
         """Replaces the hole in the picture, region by region, by what the prior draws."""
@@ -111,15 +95,3 @@ class TwoStageRestorer:
 
 def _lay(target: Float[Tensor, "1 3 h w"], drawn: Float[Tensor, "1 3 h w"], inside: Bool[Tensor, "1 1 h w"]) -> None:
     target.copy_(torch.where(inside, drawn, target))
-
-
-def _calibration(stored: Stored[DefectNet]) -> tuple[float, float]:
-    """Scale and shift of the logits."""
-    told = stored.card.get("calibration", {})
-    try:
-        temperature, shift = float(told.get("temperature", 1.0)), float(told.get("shift", 0.0))
-    except (AttributeError, TypeError, ValueError) as error:
-        raise WeightsError(f"the card's calibration cannot be read ({error}): give temperature and shift") from error
-    if temperature <= 0:
-        raise WeightsError(f"the card's calibration has temperature {temperature}: it must be above 0")
-    return 1 / temperature, shift

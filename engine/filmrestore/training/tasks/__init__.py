@@ -13,6 +13,7 @@ TASKS = {
     "two_stage": "two_stage:SegmentationTask",
     "restormer": "restormer:RestormerTask",
     "divd": "divd:DivdTask",
+    "iide": "iide:IideTask",
 }
 """Name -> module and class."""
 

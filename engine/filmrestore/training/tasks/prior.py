@@ -42,9 +42,7 @@ class PriorTask(Task):
     def draw(self, footage: Footage, seed: int, number: int, stage: Stage, settings: Mapping[str, Any]) -> Samples:
         """ "picture" (1, 3, size, size), -1..1."""
         rng, size = np.random.default_rng((seed, number)), stage.size
-        light = _still(footage, rng, size) if rng.random() < 0.6 else _clip_frame(footage, rng, size)
-        graded, _ = grade(rng, light[None], light)
-        net = encode_net(np.ascontiguousarray(soften(rng, graded)[0], np.float32))
+        net = encode_net(clean_light(footage, rng, size))
         x = np.clip((net - LOW) * (2.0 / (HIGH - LOW)) - 1.0, -1.0, 1.0)
         if rng.random() < 0.5:
             x = x[:, ::-1]
@@ -62,6 +60,13 @@ class PriorTask(Task):
         v = alpha.sqrt() * drawn - (1 - alpha).sqrt() * picture
         told = network(noisy, times.to(picture.device).float())
         return Losses.of(error=functional.mse_loss(told, v))
+
+
+def clean_light(footage: Footage, rng: np.random.Generator, size: int) -> Linear:
+    """A piece of a still or of a frame, (size, size, 3), linear light, with the look of some film."""
+    light = _still(footage, rng, size) if rng.random() < 0.6 else _clip_frame(footage, rng, size)
+    graded, _ = grade(rng, light[None], light)
+    return np.ascontiguousarray(soften(rng, graded)[0], np.float32)
 
 
 @cache
