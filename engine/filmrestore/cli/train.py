@@ -33,7 +33,11 @@ MODELS = ("frdm", "prior", "two_stage", "restormer", "divd")
 @click.option("--samples", type=click.IntRange(1), metavar="N", help="Length of the whole schedule.")
 @click.option("--budget", metavar="TIME", help="Stop after this time (90s, 25m, 1.5h) and leave a checkpoint.")
 @click.option("--start", type=FOLDER, metavar="FILE", help="Weights to start from.")
-@click.option("--network", metavar="JSON", help='Configuration of the network that differs, as {"kind": "unet"}.')
+@click.option(
+    "--network",
+    metavar="JSON",
+    help='Configuration that differs, as {"kind": "unet"} or, for frdm, {"without": ["texture"]}.',
+)
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Edge of the samples (prior, two_stage).")
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
 @click.option("--rate", type=float, help="Highest learning rate.")
@@ -83,7 +87,9 @@ def _trained(model: str, given: dict[str, Any], shown: Shown) -> Outcome:
 def _frdm(given: dict[str, Any], shown: Shown) -> Outcome:
     from ..training import TrainJob, train
 
-    _refuse("frdm", given, ("network", "size"))
+    _refuse("frdm", given, ("size",))
+    if "network" in given:
+        given["network"] = _network(given["network"])
     return train(TrainJob(**given), shown)
 
 
