@@ -36,7 +36,7 @@ MODELS = ("frdm", "prior", "two_stage", "restormer", "divd")
 @click.option(
     "--network",
     metavar="JSON",
-    help='Configuration that differs, as {"kind": "unet"} or, for frdm, {"without": ["texture"]}.',
+    help='Configuration that differs, as {"kind": "unet"}, {"without": ["texture"]}.',
 )
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Edge of the samples (prior, two_stage).")
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
