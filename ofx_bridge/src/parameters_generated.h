@@ -8,21 +8,23 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "08420583f8e7a7e7";
+constexpr char settings_digest[] = "cb65154e0cbcd303";
 constexpr Method methods[] = {
+    {"divd", 4, 2},
     {"frdm", 5, 3},
+    {"restormer", 1, 1},
     {"svi", 17, 9},
     {"two_stage", 3, 1},
 };
 
-constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "svi"};
+constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "restormer", "divd", "svi"};
 constexpr const char *restore_quality_choices[] = {"final", "preview"};
 constexpr const char *restore_output_choices[] = {"result", "matte", "difference", "overlay", "removed"};
 constexpr const char *restore_operator_choices[] = {"mask", "missing", "uniform-7", "uniform-13", "gaussian", "telecine", "blind", "blur", "focus", "reduce"};
 constexpr const char *restore_operator_then_choices[] = {"none", "blur", "focus", "reduce"};
 constexpr Parameter restore[] = {
     {"method", "Method", "The restorer that does the work.", "Restore", "",
-     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 3},
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 5},
     {"quality", "Quality", "Preview leaves out the sampler: faster, softer fills.", "Restore", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_quality_choices, 2},
     {"strength", "Strength", "How much of each repair is laid over the scan.", "Restore", "",
@@ -55,7 +57,9 @@ constexpr Parameter restore[] = {
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_invert", "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", "",
      Kind::toggle, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
-    {"prior", "Prior", "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi).", "Prior", "",
+    {"prior", "Prior", "Folder of networks in diffusers' form, instead of the shipped ones: of clean pictures (two_stage, svi), or a full-size video model (frdm).", "Prior", "",
+     Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
+    {"prompt", "Prompt", "What the scene shows, in words, for full-size models (frdm).", "Prior", "",
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
     {"steps", "Steps", "Levels of noise that the prior walks down.", "Prior", "",
      Kind::integer, 20.0, 2.0, 1000.0, 5.0, 100.0, "", nullptr, 0},
@@ -81,6 +85,8 @@ constexpr Parameter restore[] = {
      Kind::integer, 0.0, 0.0, 4.0, 0.0, 4.0, "", nullptr, 0},
     {"inner_steps", "Inner steps", "Conjugate gradients in each step of svi.", "Operator", "",
      Kind::integer, 5.0, 1.0, 200.0, 1.0, 20.0, "", nullptr, 0},
+    {"without", "Without", "Modules of frdm that are switched off, with commas between, to see what each is good for.", "Modules", "",
+     Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
 };
 
 constexpr const char *degrade_polarity_choices[] = {"dark", "light", "mixed"};

@@ -1,4 +1,4 @@
-"""Tiny full-size models: the real classes of diffusers and transformers with random weights, saved as a user has them."""
+"""Tiny full-size models: real classes of diffusers and transformers with random weights, saved as a user has them."""
 
 from __future__ import annotations
 

@@ -13,6 +13,9 @@ from ....errors import WeightsError
 from .folder import JOINED, LAYOUT, Kind, class_named, class_of, kind_of, read_config
 from .guidance import FullGuidance
 
+PUBLISHED = ("motion", "video")
+"""Models whose configurations are known here."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Configs:
@@ -80,7 +83,7 @@ def published(name: str) -> Configs:
     Raises:
         WeightsError: no such model.
     """
-    if name not in ("motion", "video"):
+    if name not in PUBLISHED:
         raise WeightsError(f"no published model {name!r} is known: choose motion or video, or name a folder")
     unet = _MOTION if name == "motion" else _VIDEO
     guidance = {

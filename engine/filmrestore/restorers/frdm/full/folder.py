@@ -41,7 +41,8 @@ class Parts:
     """The networks of a folder, in evaluation mode, frozen.
 
     Attributes:
-        kind: "motion" for a UNetMotionModel, led by text; "video" for a UNetSpatioTemporalConditionModel, led by an image.
+        kind: "motion" for a UNetMotionModel, led by text; "video" for a UNetSpatioTemporalConditionModel, led by
+            an image.
         networks: By sub-folder; text_encoder and controlnet where the folder has them.
         tokenizer: Of the text encoder.
         scheduler: Never used itself, only as the pattern of a fresh one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -87,8 +88,7 @@ class FullGuidance(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.time = nn.Sequential(nn.Linear(2 * SIGMA_FREQUENCIES, 64), nn.SiLU(), nn.Linear(64, widths[0]))
         self.cover, self.place = nn.Linear(1, image), nn.Linear(4, image)
         self.levels = nn.ModuleList(Level(width, heads, text, image, latents, frames) for width in widths)
-        pairs = zip(widths[:-1], widths[1:], strict=True)
-        self.shrink = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
+        self.shrink = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairwise(widths))
         self.ties = nn.ModuleList(
             zeroed(nn.Conv2d(own, backbone, 1)) for own, backbone in _ties(widths, backbone_widths, layers)
         )
@@ -159,6 +159,7 @@ class Level(nn.Module):
         if "fusion" not in without:
             x = self.fusion(x, self.image(image))
         if "texture" not in without:
-            scan, whole = (functional.adaptive_avg_pool2d(z, x.shape[-2:]) for z in (told.scan, told.whole))
+            size = (x.shape[-2], x.shape[-1])
+            scan, whole = (functional.adaptive_avg_pool2d(z, size) for z in (told.scan, told.whole))
             x = self.texture(x, scan, whole)
         return self.temporal(x, told.present) if "temporal" not in without else x

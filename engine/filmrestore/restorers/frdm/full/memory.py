@@ -5,35 +5,29 @@ Every stage of a patch is run on torch's "meta" device, which has shapes and no 
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from ....errors import ResourceError
 from ..network import new_net
 from ..restorer import FACTS
 from .backbone import Lead, predict
 from .configs import Configs, built, read_configs
+from .counting import peak_mib
 from .folder import Kind, Parts, check_fit, latent_px
 from .guidance import Told
 from .latents import decoded, encoded
 
 _MIB = 2.0**20
-BUDGET_MIB = 24 * 1024
+BUDGET_MIB = 24 * 1024.0
 """Of the cards that the method is meant for; the patch is chosen for them even where there is more, so that machines
 agree on it."""
-RESERVE_MIB = 1536
+RESERVE_MIB = 1536.0
 """Left for the driver's context, the libraries' work space and what the allocator cannot use."""
 PATCHES = (768, 640, 512, 384, 256)
 """Edges that are tried, px."""
@@ -237,59 +231,3 @@ def stages(parts: Parts, edge: int, frames: int, device: str = "meta") -> dict[s
 def _on_meta_finder() -> Any:
     with torch.device("meta"):
         return new_net()
-
-
-def peak_mib(work: Callable[[], object], *, fused: bool = True, device: str = "meta") -> float:
-    """The most that is alive at once of what the work makes."""
-    attention: AbstractContextManager[object] = _Fused() if fused else sdpa_kernel(SDPBackend.MATH)
-    live = _Live()
-    with torch.no_grad(), torch.device(device), attention, live:
-        work()
-    return live.peak / _MIB
-
-
-class _Live(TorchDispatchMode):
-    """Counts the bytes of the storages that operations make, until these are let go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.peak = 0
-        self._alive = 0
-        self._known: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        answer = func(*args, **(kwargs or {}))
-        given = {_key(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
-        for leaf in tree_leaves(answer):
-            if isinstance(leaf, Tensor) and _key(leaf) not in given:
-                self._hold(leaf)
-        return answer
-
-    def _hold(self, tensor: Tensor) -> None:
-        storage, key = tensor.untyped_storage(), _key(tensor)
-        if key in self._known:
-            return
-        size = storage.nbytes()
-        self._known.add(key)
-        self._alive += size
-        self.peak = max(self.peak, self._alive)
-        weakref.finalize(storage, self._let_go, key, size)
-
-    def _let_go(self, key: int, size: int) -> None:
-        self._known.discard(key)
-        self._alive -= size
-
-
-def _key(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
-
-
-class _Fused(TorchFunctionMode):
-    """Attention as a fused kernel does it: only its answer takes memory."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is functional.scaled_dot_product_attention:
-            given = dict(zip(("query", "key", "value"), args, strict=False)) | (kwargs or {})
-            query, value = given["query"], given["value"]
-            return query.new_empty(*query.shape[:-1], value.shape[-1])
-        return func(*args, **(kwargs or {}))

@@ -59,23 +59,26 @@ class SpectrumFusion(nn.Module):
         """The spectrum, and what cross-attention over frequencies adds to it."""
         query, told = (torch.cat([part.real, part.imag], dim=1).flatten(2).to(dtype) for part in (own, detail))
         answer = self.look(query[..., None], told.transpose(1, 2))[..., 0].float()
-        real, imaginary = answer.unflatten(2, own.shape[2:]).chunk(2, dim=1)
+        real, imaginary = answer.reshape(len(own), -1, *own.shape[2:]).chunk(2, dim=1)
         return torch.complex(real, imaginary)
 
 
 def _radius(device: torch.device) -> Float[Tensor, "8 5"]:
     down = torch.fft.fftfreq(EDGE, device=device)[:, None]
-    return (down**2 + torch.fft.rfftfreq(EDGE, device=device) ** 2).sqrt()
+    radius: Tensor = (down**2 + torch.fft.rfftfreq(EDGE, device=device) ** 2).sqrt()
+    return radius
 
 
 def _blocks(x: Float[Tensor, "t i h w"]) -> Float[Tensor, "n i t 8 8"]:
-    height, width = x.shape[-2:]
+    frames, inner, height, width = x.shape
     wide = functional.pad(x, (0, -width % EDGE, 0, -height % EDGE), mode="replicate")
-    cut = wide.unflatten(3, (-1, EDGE)).unflatten(2, (-1, EDGE))  # t i H e W e
-    return cut.permute(2, 4, 1, 0, 3, 5).flatten(0, 1)
+    down, across = wide.shape[2] // EDGE, wide.shape[3] // EDGE
+    cut = wide.reshape(frames, inner, down, EDGE, across, EDGE).permute(2, 4, 1, 0, 3, 5)
+    return cut.reshape(down * across, inner, frames, EDGE, EDGE)
 
 
 def _unblocked(blocks: Float[Tensor, "n i t 8 8"], height: int, width: int) -> Float[Tensor, "t i h w"]:
-    down = -(-height // EDGE)
-    whole = blocks.unflatten(0, (down, -1)).permute(3, 2, 0, 4, 1, 5)  # t i H e W e
-    return whole.flatten(4, 5).flatten(2, 3)[..., :height, :width]
+    _, inner, frames, _, _ = blocks.shape
+    down, across = -(-height // EDGE), -(-width // EDGE)
+    whole = blocks.reshape(down, across, inner, frames, EDGE, EDGE).permute(3, 2, 0, 4, 1, 5)
+    return whole.reshape(frames, inner, down * EDGE, across * EDGE)[..., :height, :width]

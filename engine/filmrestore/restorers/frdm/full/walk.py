@@ -1,4 +1,4 @@
-"""The full-size sampler: from the noised base to clean latents, inside the matte only, led by the whole frame at first."""
+"""The full-size sampler: from the noised base to clean latents inside the matte, led by the whole frame at first."""
 
 from __future__ import annotations
 
@@ -55,4 +55,5 @@ def walk(
         last = index + 1 == len(times)
         around = scan if last else scheduler.add_noise(scan, drawn, times[index + 1 : index + 2])
         z = torch.where(inside, z, around)
+    assert isinstance(z, Tensor)
     return z
