@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from full_size import save_guidance, save_model
 
+from filmrestore.bench.rows import restore_as_user
 from filmrestore.errors import ResourceError, UsageError, WeightsError
 from filmrestore.frame import Box
 from filmrestore.restorers.base import Context, Origin, Restored, load_restorer
@@ -118,6 +120,30 @@ def test_single_frames_and_ends_of_a_shot_work(restorers: dict[str, FullRestorer
     assert alone.picture.isfinite().all()
     ends = restorers["video"](window(), replace(context(), present=(False, False, True, True, True)))
     assert ends.picture.isfinite().all()
+
+
+def test_what_is_no_number_stays_in_its_place(restorers: dict[str, FullRestorer]) -> None:
+    scan, told = window(), context(without="global")
+    scan[2, :, 30, 20] = float("nan")
+    assert told.whole is not None
+    told.whole[2, :, 5, 5] = float("nan")
+    painted = restorers["motion"](scan, told)
+    assert painted.picture.isfinite().all()
+    assert painted.matte[1, 0, 30, 20] == 0
+
+
+def test_a_run_paints_with_the_folder_and_leaves_the_rest(folders: dict[str, Path], tmp_path: Path) -> None:
+    codes = (window().permute(0, 2, 3, 1).numpy() * 40000 + 8000).astype("uint16")
+    scan = np.repeat(np.repeat(codes, 2, axis=1), 2, axis=2)
+    scan[2, 50:58, 30:40] = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planning, "PATCHES", (96,))  # smaller than the frame, and so small that networks are sent back
+        settings = RestoreSettings(prior=str(folders["motion"]), steps=2, guard=0.0)
+        answer = restore_as_user(scan, tmp_path, settings, "cpu")
+    assert answer.matte is not None
+    assert (answer.matte[2, 50:58, 30:40] > 0).mean() > 0.5
+    assert (answer.result[2, 50:58, 30:40] != 0).mean() > 0.5
+    assert np.array_equal(answer.result[answer.matte == 0], scan[answer.matte == 0])
 
 
 def test_a_prompt_is_read(restorers: dict[str, FullRestorer]) -> None:

@@ -139,7 +139,7 @@ def _unwindows(blocks: Float[Tensor, "n i 5 16 16"], frames: int, height: int, w
 
 
 def cropped(
-    overview: Float[Tensor, "b 3 64 64"], box: Float[Tensor, "b 4"], height: int, width: int
+    overview: Float[Tensor, "b 3 down across"], box: Float[Tensor, "b 4"], height: int, width: int
 ) -> Float[Tensor, "b 3 h w"]:
     """The box (x0, y0, x1, y1, each 0..1) of the whole frame, bilinear, one sample a window."""
     across = (torch.arange(width, device=box.device, dtype=box.dtype) + 0.5) / width

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from ....errors import WeightsError
-from .folder import JOINED, LAYOUT, Kind, class_named, class_of, kind_of, read_config
+from .folder import JOINED, Kind, class_named, classes_of, clip_config, completed, kind_of, read_config
 from .guidance import FullGuidance
 
 PUBLISHED = ("motion", "video")
@@ -40,23 +40,10 @@ def read_configs(folder: Path) -> Configs:
     Raises:
         WeightsError: a sub-folder is missing, or of another class.
     """
-    if not folder.is_dir():
-        raise WeightsError(f"{folder} is no folder: name one of a video model in diffusers' form with --prior")
-    classes = {name: class_of(folder / name) for name in LAYOUT if (folder / name).is_dir()}
+    classes = classes_of(folder)
     backbone = kind_of(folder, classes)
-    networks = {name: _complete(kind, read_config(folder / name / "config.json")) for name, kind in classes.items()}
+    networks = {name: completed(kind, read_config(folder / name / "config.json")) for name, kind in classes.items()}
     return Configs(root=folder, kind=backbone, networks=networks, classes=classes)
-
-
-def _complete(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """With the defaults of its class where the file leaves them out, as transformers' files do."""
-    if not kind.startswith("CLIP"):
-        return dict(config)
-    return dict(_clip_config(kind)(**{k: v for k, v in config.items() if k != "architectures"}).to_dict())
-
-
-def _clip_config(kind: str) -> Any:
-    return class_named("CLIPVisionConfig" if "Vision" in kind else "CLIPTextConfig")
 
 
 def built(name: str, configs: Configs) -> nn.Module:
@@ -66,7 +53,7 @@ def built(name: str, configs: Configs) -> nn.Module:
     """
     kind, config = configs.classes[name], dict(configs.networks[name])
     if kind.startswith("CLIP"):
-        network: nn.Module = class_named(kind)(_clip_config(kind)(**config))
+        network: nn.Module = class_named(kind)(clip_config(kind)(**config))
         return network
     made: nn.Module = class_named(kind).from_config({k: v for k, v in config.items() if not k.startswith("_")})
     return (
@@ -97,7 +84,7 @@ def published(name: str) -> Configs:
     networks: dict[str, Mapping[str, Any]] = {
         "unet": unet,
         "vae": _VAE,
-        "image_encoder": _complete("CLIPVisionModelWithProjection", _VIT_H),
+        "image_encoder": completed("CLIPVisionModelWithProjection", _VIT_H),
         "guidance": dict(FullGuidance(**guidance).config),
     }
     classes = {
@@ -107,7 +94,7 @@ def published(name: str) -> Configs:
         "guidance": "FullGuidance",
     }
     if name == "motion":
-        networks["text_encoder"], classes["text_encoder"] = _complete("CLIPTextModel", _VIT_L_TEXT), "CLIPTextModel"
+        networks["text_encoder"], classes["text_encoder"] = completed("CLIPTextModel", _VIT_L_TEXT), "CLIPTextModel"
         return Configs(root=Path(name), kind="motion", networks=networks, classes=classes)
     networks["vae"] = {
         k: v for k, v in _VAE.items() if not k.endswith(("block_types", "act_fn", "norm_num_groups"))

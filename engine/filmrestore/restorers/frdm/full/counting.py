@@ -27,11 +27,11 @@ def peak_mib(work: Callable[[], object], *, fused: bool = True, device: str = "m
     return live.peak / _MIB
 
 
-class _Live(TorchDispatchMode):
+class _Live(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of the storages that operations make, until these are let go."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0
         self._alive = 0
         self._known: set[int] = set()

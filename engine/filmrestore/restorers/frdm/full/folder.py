@@ -86,13 +86,14 @@ def load_parts(folder: str | Path, dtype: torch.dtype) -> Parts:
         UsageError: transformers is not installed.
     """
     root = Path(folder)
-    if not root.is_dir():
-        raise WeightsError(f"{root} is no folder: name one of a video model in diffusers' form with --prior")
-    classes = {name: class_of(root / name) for name in LAYOUT if (root / name).is_dir()}
+    classes = classes_of(root)
     kind = kind_of(root, classes)
+    check_fit(
+        root, kind, {name: completed(classes[name], read_config(root / name / "config.json")) for name in classes}
+    )
     names = [name for name in classes if name != "motion_adapter"]
     networks = {name: _network(root, name, classes, dtype) for name in names}
-    parts = Parts(
+    return Parts(
         kind=kind,
         networks=networks,
         tokenizer=_tokenizer(root / "tokenizer") if "text_encoder" in classes else None,
@@ -101,8 +102,6 @@ def load_parts(folder: str | Path, dtype: torch.dtype) -> Parts:
         digest=_digest(root),
         dtype=dtype,
     )
-    check_fit(root, kind, {name: config_of(network) for name, network in networks.items()})
-    return parts
 
 
 def kind_of(root: Path, classes: Mapping[str, str]) -> Kind:
@@ -179,6 +178,31 @@ def layers_of(unet: Mapping[str, Any]) -> tuple[int, ...]:
     return (layers,) * len(unet["block_out_channels"]) if isinstance(layers, int) else tuple(layers)
 
 
+def classes_of(root: Path) -> dict[str, str]:
+    """Class by sub-folder, of those that are there.
+
+    Raises:
+        WeightsError: there is no such folder, or a configuration cannot be read.
+    """
+    if not root.is_dir():
+        raise WeightsError(f"{root} is no folder: name one of a video model in diffusers' form with --prior")
+    return {name: class_of(root / name) for name in LAYOUT if (root / name).is_dir()}
+
+
+def completed(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with the defaults of its class, which transformers' files leave out."""
+    if not kind.startswith("CLIP"):
+        return dict(config)
+    return dict(
+        clip_config(kind)(**{name: value for name, value in config.items() if name != "architectures"}).to_dict()
+    )
+
+
+def clip_config(kind: str) -> Any:
+    """The class of a CLIP model's configuration."""
+    return class_named("CLIPVisionConfig" if "Vision" in kind else "CLIPTextConfig")
+
+
 def class_of(folder: Path) -> str:
     """The class that a sub-folder's configuration names, diffusers' way or transformers'.
 
@@ -205,12 +229,6 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise WeightsError(f"{path} holds {type(config).__name__}: save the part with save_pretrained")
     return config
-
-
-def config_of(network: Any) -> dict[str, Any]:
-    """The configuration of a network, diffusers' or transformers', as plain values."""
-    config = network.config
-    return dict(config.to_dict() if hasattr(config, "to_dict") else config)
 
 
 def _network(root: Path, name: str, classes: Mapping[str, str], dtype: torch.dtype) -> nn.Module:

@@ -79,7 +79,7 @@ def _told(
     latents: tuple[Tensor, Tensor, Tensor],
     inside: Tensor,
     trust: Tensor,
-    base: Float[Tensor, "t 3 h w"],
+    base: Float[Tensor, "t 3 h2 w2"],
 ) -> tuple[Told, Lead]:
     """What guidance and backbone are told besides the noisy latents."""
     device, dtype = view.window.device, parts.dtype

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from ....errors import FilmRestoreError, OutputError
-from .folder import layers_of, read_config
+from ....errors import FilmRestoreError, OutputError, WeightsError
+from .folder import classes_of, completed, layers_of, read_config
 from .guidance import FullGuidance
 
 FRAMES = 5
@@ -40,17 +40,20 @@ def fitting(root: Path, width: int = 64) -> dict[str, Any]:
     Raises:
         WeightsError: a configuration is missing.
     """
-    unet = read_config(root / "unet" / "config.json")
-    text = root / "text_encoder" / "config.json"
-    widths = unet["block_out_channels"]
+    classes = classes_of(root)
+    found = {name: completed(kind, read_config(root / name / "config.json")) for name, kind in classes.items()}
+    for name in ("unet", "vae", "image_encoder"):
+        if name not in found:
+            raise WeightsError(f"{root} has no {name}/: a guidance network is made for the parts that are there")
+    widths = found["unet"]["block_out_channels"]
     return {
-        "latents": read_config(root / "vae" / "config.json")["latent_channels"],
+        "latents": found["vae"]["latent_channels"],
         "widths": [min(2**level, 4) * width for level in range(len(widths))],
         "backbone_widths": list(widths),
-        "layers": list(layers_of(unet)),
+        "layers": list(layers_of(found["unet"])),
         "heads": max(heads for heads in (1, 2, 4, 8) if width % heads == 0),
-        "text": read_config(text)["hidden_size"] if text.is_file() else 768,
-        "image": read_config(root / "image_encoder" / "config.json")["hidden_size"],
+        "text": found["text_encoder"]["hidden_size"] if "text_encoder" in found else 768,
+        "image": found["image_encoder"]["hidden_size"],
         "frames": FRAMES,
     }
 

@@ -1,10 +1,8 @@
-"""A memory plan in words, and as a row of a table."""
+"""A memory plan in words."""
 
 from __future__ import annotations
 
 from .memory import MemoryPlan
-
-HEADINGS = ("model", "patch", "offload", "parameters", "find", "encode", "read", "step", "decode", "peak")
 
 
 def lines(name: str, plan: MemoryPlan) -> list[str]:
@@ -16,13 +14,6 @@ def lines(name: str, plan: MemoryPlan) -> list[str]:
         "  beside them " + ", ".join(f"{stage} {_gib(size)}" for stage, size in plan.working_mib.items()),
         f"  peak        {_gib(plan.peak_mib)} of {_gib(plan.budget_mib)}: computed from configurations, not measured",
     ]
-
-
-def row(name: str, plan: MemoryPlan) -> str:
-    """Of a Markdown table under `HEADINGS`, GiB."""
-    sizes = [sum(plan.parameters_mib.values()), *plan.working_mib.values(), plan.peak_mib]
-    offload = "yes" if plan.offload else "no"
-    return f"| {name} | {plan.patch} | {offload} | " + " | ".join(f"{size / 1024:.2f}" for size in sizes) + " |"
 
 
 def _gib(mib: float) -> str:

@@ -16,7 +16,7 @@ def whole_frames(view: View) -> Float[Tensor, "t 3 h w"]:
     if given is None:
         return view.overview.expand(len(view.numbers), -1, -1, -1)
     first = view.context.frames.index(view.numbers[0])
-    return given[first : first + len(view.numbers)].to(view.window.device)
+    return given[first : first + len(view.numbers)].nan_to_num(0.0, 0.0, 0.0).to(view.window.device)
 
 
 def patch_of(frames: Float[Tensor, "t 3 h w"], view: View, size: tuple[int, int]) -> Float[Tensor, "t 3 h2 w2"]:
