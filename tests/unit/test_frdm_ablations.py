@@ -118,8 +118,8 @@ def test_a_network_trained_without_a_module_does_as_one_whose_module_is_off() ->
     alone = FrdmNet(**{**net.config, "without": ["texture"]}).eval()
     alone.load_state_dict(net.state_dict())
     frame = torch.rand(1, 3, 3, 32, 32)
-    given = (frame, torch.zeros(1, 3, 10, 32, 32), torch.ones(1, 3, dtype=torch.bool))
-    given += (torch.rand(1, 3, 64, 64), torch.tensor([[0.0, 0.0, 0.5, 0.5]]))
+    whole, box = torch.rand(1, 3, 64, 64), torch.tensor([[0.0, 0.0, 0.5, 0.5]])
+    given = (frame, torch.zeros(1, 3, 10, 32, 32), torch.ones(1, 3, dtype=torch.bool), whole, box)
     with torch.no_grad():
         told = [one.guide(*given, **also) for one, also in ((alone, {}), (net, {"without": ["texture"]}), (net, {}))]
     assert torch.equal(told[0].matte_logits, told[1].matte_logits)

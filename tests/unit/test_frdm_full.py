@@ -19,6 +19,7 @@ from filmrestore.errors import ResourceError, UsageError, WeightsError
 from filmrestore.frame import Box
 from filmrestore.restorers.base import Context, Origin, Restored, load_restorer
 from filmrestore.restorers.frdm.ablations import Ablation, modules
+from filmrestore.restorers.frdm.base import FIRES, MARGIN
 from filmrestore.restorers.frdm.full import memory as planning
 from filmrestore.restorers.frdm.full.configs import built, published, read_configs
 from filmrestore.restorers.frdm.full.counting import peak_mib
@@ -95,8 +96,9 @@ def test_each_backbone_paints_the_hole_and_nothing_else(restorers: dict[str, Ful
     assert painted.picture.shape == (3, 3, HEIGHT, WIDTH)
     assert painted.picture.isfinite().all()
     assert inside((painted.picture - recovered.picture).abs()).amax() > 0.04
-    assert int(Origin.GENERATED) in painted.origin.unique().tolist()
-    quiet = painted.matte.expand(-1, 3, -1, -1) == 0
+    assert int(Origin.GENERATED) in painted.origin.flatten().tolist()
+    near = torch.nn.functional.max_pool2d((painted.matte >= FIRES).float(), 2 * MARGIN + 1, stride=1, padding=MARGIN)
+    quiet = near.expand(-1, 3, -1, -1) == 0
     assert torch.equal(painted.picture[quiet], recovered.picture[quiet])
     assert torch.equal(painted.matte, recovered.matte)  # what is found does not depend on who fills
 
@@ -209,7 +211,7 @@ def test_only_the_guidance_network_would_learn(folders: dict[str, Path]) -> None
         plane[None, :, 0, 0, 0] > 0,
     )
     residuals = net(z, 0.5, told)
-    sum((part**2).mean() for part in (*residuals.down, residuals.middle)).backward()  # type: ignore[union-attr]
+    sum((part**2).mean() for part in (*residuals.down, residuals.middle)).backward()
     silent = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert silent == [], "a part of the guidance network reaches nothing"
 
@@ -274,11 +276,11 @@ def test_outside_the_hole_the_walk_ends_on_the_scan() -> None:
     assert torch.equal(answer.masked_fill(hole, 0), scan.masked_fill(hole, 0))
 
 
-def gone(part: str) -> Callable[[Path], None]:
+def gone(part: str) -> Callable[[Path], object]:
     return lambda folder: shutil.rmtree(folder / part)
 
 
-def config(part: str, **values: object) -> Callable[[Path], None]:
+def config(part: str, **values: object) -> Callable[[Path], object]:
     def change(folder: Path) -> None:
         path = folder / part / "config.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
@@ -286,7 +288,7 @@ def config(part: str, **values: object) -> Callable[[Path], None]:
     return change
 
 
-BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no U-Net": (gone("unet"), r"has no unet/.*docs/models/frdm-full\.md"),
     "no text encoder": (gone("text_encoder"), r"has no text_encoder/.*published model"),
     "no tokenizer": (gone("tokenizer"), r"has no tokenizer/"),
@@ -341,7 +343,7 @@ def alive_mib(work: Callable[[], object]) -> float:
     ):
         work()
     assert seen.profiler is not None
-    events = [event for event in seen.profiler.kineto_results.events() if event.name() == "[memory]"]  # type: ignore[union-attr]
+    events = [event for event in seen.profiler.kineto_results.events() if event.name() == "[memory]"]
     now = peak = 0
     for event in sorted(events, key=lambda one: one.start_ns()):
         now += event.nbytes()

@@ -57,7 +57,7 @@ def predict(
             mid_block_additional_residual=middle,
         ).sample
         return answer[0].transpose(0, 1)
-    scale = parts.networks["vae"].config.scaling_factor  # type: ignore[union-attr]
+    scale: float = parts.networks["vae"].config.scaling_factor  # type: ignore[assignment,union-attr]
     told = torch.cat([noisy, lead.base / scale], dim=1)[None]
     times = noisy.new_tensor([[FPS, MOTION, AUGMENTED]])
     with _added(unet, down, middle):
@@ -76,7 +76,7 @@ def _controlled(parts: Parts, noisy: Float[Tensor, "t l h w"], time: Tensor, lea
 
 
 @contextmanager
-def _added(unet: nn.Module, down: list[Tensor], middle: Tensor | None) -> Iterator[None]:
+def _added(unet: Any, down: list[Tensor], middle: Tensor | None) -> Iterator[None]:
     """Within, the U-Net's skips and middle have these added: UNetSpatioTemporalConditionModel takes none itself."""
     left = list(down)
 
@@ -94,7 +94,7 @@ def _added(unet: nn.Module, down: list[Tensor], middle: Tensor | None) -> Iterat
         return args, given
 
     handles = [unet.mid_block.register_forward_hook(to_middle)]
-    handles += [block.register_forward_pre_hook(to_skips, with_kwargs=True) for block in unet.up_blocks]  # type: ignore[union-attr]
+    handles += [block.register_forward_pre_hook(to_skips, with_kwargs=True) for block in unet.up_blocks]
     try:
         yield
     finally:

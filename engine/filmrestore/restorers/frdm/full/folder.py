@@ -64,7 +64,8 @@ class Parts:
     def guidance(self) -> FullGuidance:
         found: Any = self.networks["guidance"]
         assert isinstance(found, FullGuidance)
-        return found
+        guidance: FullGuidance = found
+        return guidance
 
     @property
     def multiple(self) -> int:
@@ -238,7 +239,8 @@ def _network(root: Path, name: str, classes: Mapping[str, str], dtype: torch.dty
         from diffusers import UNetMotionModel
 
         net = UNetMotionModel.from_unet2d(net, _loaded(root / "motion_adapter", classes["motion_adapter"], dtype))
-    return nn.Module.to(net.eval().requires_grad_(False), dtype=dtype)
+    frozen: nn.Module = nn.Module.to(net.eval().requires_grad_(False), dtype=dtype)
+    return frozen
 
 
 def _loaded(folder: Path, kind: str, dtype: torch.dtype) -> Any:
@@ -280,7 +282,7 @@ def _transformers() -> Any:
             "a full-size frdm reads text and frames with CLIP, from the package transformers: "
             "pip install 'filmrestore[full]'"
         ) from error
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     return transformers
 
 

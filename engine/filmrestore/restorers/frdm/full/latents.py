@@ -20,8 +20,9 @@ def encoded(parts: Parts, pictures: Float[Tensor, "t 3 h w"]) -> Float[Tensor, "
     """The latents' means, frame by frame, scaled as the backbone has them; pictures as `Range.encoded` gives them."""
     vae: Any = parts.networks["vae"]
     shown = pictures.clamp(-BOUND, BOUND).to(parts.dtype)
-    means = [vae.encode(frame).latent_dist.mode() for frame in shown.split(1)]
-    return torch.cat(means) * vae.config.scaling_factor
+    means = [vae.encode(frame).latent_dist.mode() for frame in torch.split(shown, 1)]
+    scale: float = vae.config.scaling_factor
+    return torch.cat(means) * scale
 
 
 def decoded(parts: Parts, latents: Float[Tensor, "t l h8 w8"]) -> Float[Tensor, "t 3 h w"]:
@@ -29,9 +30,9 @@ def decoded(parts: Parts, latents: Float[Tensor, "t l h8 w8"]) -> Float[Tensor, 
     vae: Any = parts.networks["vae"]
     scaled = latents.to(parts.dtype) / vae.config.scaling_factor
     if parts.kind == "video" and hasattr(vae.decoder, "time_conv_out"):  # a decoder that sees all frames
-        pictures = vae.decode(scaled, num_frames=len(scaled)).sample
+        pictures: Tensor = vae.decode(scaled, num_frames=len(scaled)).sample
     else:
-        pictures = torch.cat([vae.decode(frame).sample for frame in scaled.split(1)])
+        pictures = torch.cat([vae.decode(frame).sample for frame in torch.split(scaled, 1)])
     return pictures.float() * ((HIGH - LOW) / 2.0)
 
 

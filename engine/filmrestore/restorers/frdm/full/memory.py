@@ -189,7 +189,8 @@ def on_meta(configs: Configs, dtype: torch.dtype) -> Parts:
 
 def parameters_mib(network: nn.Module) -> float:
     """Of its weights and buffers."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values()) / _MIB
+    held: int = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+    return held / _MIB
 
 
 def stages(parts: Parts, edge: int, frames: int, device: str = "meta") -> dict[str, Callable[[], object]]:

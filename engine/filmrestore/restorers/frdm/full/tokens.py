@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -29,8 +30,8 @@ def text_tokens(parts: Parts, prompt: str, device: torch.device) -> Float[Tensor
     """Tokens of the prompt, cut where CLIP's count ends; None where the model has no text encoder."""
     if "text_encoder" not in parts.networks:
         return None
-    encoder = parts.networks["text_encoder"]
-    most = encoder.config.max_position_embeddings  # type: ignore[union-attr]
+    encoder: Any = parts.networks["text_encoder"]
+    most = encoder.config.max_position_embeddings
     told = parts.tokenizer(prompt, padding="max_length", max_length=most, truncation=True, return_tensors="pt")
     tokens: Tensor = encoder(told.input_ids.to(device)).last_hidden_state
     return tokens
@@ -38,8 +39,8 @@ def text_tokens(parts: Parts, prompt: str, device: torch.device) -> Float[Tensor
 
 def image_tokens(parts: Parts, picture: Float[Tensor, "1 3 h w"], device: torch.device) -> ImageTokens:
     """Tokens of a picture (0..1), squeezed into the encoder's square whatever its shape: a cell is a place."""
-    encoder = parts.networks["image_encoder"]
-    edge = encoder.config.image_size  # type: ignore[union-attr]
+    encoder: Any = parts.networks["image_encoder"]
+    edge = encoder.config.image_size
     square = functional.interpolate(
         picture.to(device).clamp(0, 1), size=(edge, edge), mode="bicubic", antialias=True, align_corners=False
     )
