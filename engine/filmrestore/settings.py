@@ -30,6 +30,7 @@ class Facts:
         choices: Allowed words, in order.
         unit: "px", "frames", "%" or "".
         network: Whether networks read it, so that changing it renders tiles anew.
+        words: Words that a text may hold, between commas; empty for any text.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Facts:
     choices: tuple[str, ...] = ()
     unit: str = ""
     network: bool = False
+    words: tuple[str, ...] = ()
 
 
 def number(
@@ -77,6 +79,18 @@ def choice(
 def text(default: str, label: str, help: str, group: str = "Restore", network: bool = False) -> Any:
     """A free text setting."""
     return field(default=default, metadata={"facts": Facts(label, help, group, network=network)})
+
+
+def word_list(
+    default: str, words: tuple[str, ...], label: str, help: str, group: str = "Restore", network: bool = False
+) -> Any:
+    """A text setting that holds none, one or some of these words, between commas."""
+    return field(default=default, metadata={"facts": Facts(label, help, group, network=network, words=words)})
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """The words between the commas of a text, in their order."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 class Settings:
@@ -127,10 +141,18 @@ def _check(name: str, value: Any, annotation: Any, facts: Facts) -> None:
     fits = isinstance(value, allowed) and isinstance(value, bool) == (kind == "bool")
     if not fits:
         raise UsageError(f"{name} is {value!r}: expected {kind}")
+    if facts.words:
+        for word in split_words(value):
+            if word not in facts.words:
+                raise UsageError(f"{name} names {word!r}: choose from {', '.join(facts.words)}, with commas between")
     if facts.low is None or facts.high is None:
         return
     if not math.isfinite(value) or not facts.low <= value <= facts.high:
         raise UsageError(f"{name} is {value}: give a value from {facts.low:g} to {facts.high:g} {facts.unit}".rstrip())
+
+
+FRDM_MODULES = ("evidence", "recovery", "guidance", "prompt", "fusion", "texture", "temporal", "global")
+"""Modules of frdm that can be switched off; docs/models/frdm.md says what each is."""
 
 
 @dataclass(frozen=True)
@@ -228,13 +250,22 @@ class RestoreSettings(Settings):
     prior: str = text(
         "",
         "Prior",
-        "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi); of Stable "
-        "Diffusion 2.1 (iide).",
+        "Folder of networks in diffusers' form, instead of the shipped ones: of clean pictures (two_stage, svi), of "
+        "Stable Diffusion 2.1 (iide), or a full-size video model (frdm).",
         "Prior",
         network=True,
     )
     steps: int = number(
         20, 2, 1000, "Steps", "Levels of noise that the prior walks down.", "Prior", soft=(5, 100), network=True
+    )
+    start: float = number(
+        0.6,
+        0.05,
+        1.0,
+        "Start",
+        "How noisy two_stage makes a smooth fill before the prior walks down; RePaint starts from noise alone, 1.",
+        "Prior",
+        network=True,
     )
     resampling: int = number(
         2,
@@ -335,7 +366,8 @@ class RestoreSettings(Settings):
     prompt: str = text(
         "",
         "Prompt",
-        "What iide is to make inside the matte, in words; wants a folder of Stable Diffusion 2.1 as the prior.",
+        "What the scene shows (frdm), or what is to be made inside the matte (iide), in words; wants a folder of "
+        "full-size networks as the prior.",
         "Words",
         network=True,
     )
@@ -357,6 +389,19 @@ class RestoreSettings(Settings):
         "Words",
         network=True,
     )
+    without: str = word_list(
+        "",
+        FRDM_MODULES,
+        "Without",
+        "Modules of frdm that are switched off, with commas between, to see what each is good for.",
+        "Modules",
+        network=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.without and self.method != "frdm":
+            raise UsageError(f"without is {self.without!r} and method {self.method!r}: it is for frdm; leave it out")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "cf8d9942b97c07b3";
+constexpr char settings_digest[] = "cf393e8d52e7806c";
 constexpr Method methods[] = {
     {"divd", 4, 2},
     {"frdm", 5, 3},
@@ -58,10 +58,12 @@ constexpr Parameter restore[] = {
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_invert", "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", "",
      Kind::toggle, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
-    {"prior", "Prior", "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi); of Stable Diffusion 2.1 (iide).", "Prior", "",
+    {"prior", "Prior", "Folder of networks in diffusers' form, instead of the shipped ones: of clean pictures (two_stage, svi), of Stable Diffusion 2.1 (iide), or a full-size video model (frdm).", "Prior", "",
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
     {"steps", "Steps", "Levels of noise that the prior walks down.", "Prior", "",
      Kind::integer, 20.0, 2.0, 1000.0, 5.0, 100.0, "", nullptr, 0},
+    {"start", "Start", "How noisy two_stage makes a smooth fill before the prior walks down; RePaint starts from noise alone, 1.", "Prior", "",
+     Kind::number, 0.6, 0.05, 1.0, 0.05, 1.0, "", nullptr, 0},
     {"resampling", "Resampling", "Times that two_stage walks each stretch, so that a fill suits its surroundings; RePaint takes 10.", "Prior", "",
      Kind::integer, 2.0, 1.0, 50.0, 1.0, 10.0, "", nullptr, 0},
     {"jump_length", "Jump length", "Levels of such a stretch; RePaint takes 10.", "Prior", "",
@@ -86,7 +88,7 @@ constexpr Parameter restore[] = {
      Kind::integer, 0.0, 0.0, 4.0, 0.0, 4.0, "", nullptr, 0},
     {"inner_steps", "Inner steps", "Conjugate gradients in each step of svi.", "Operator", "",
      Kind::integer, 5.0, 1.0, 200.0, 1.0, 20.0, "", nullptr, 0},
-    {"prompt", "Prompt", "What iide is to make inside the matte, in words; wants a folder of Stable Diffusion 2.1 as the prior.", "Words", "",
+    {"prompt", "Prompt", "What the scene shows (frdm), or what is to be made inside the matte (iide), in words; wants a folder of full-size networks as the prior.", "Words", "",
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
     {"negative_prompt", "Negative prompt", "What iide is to leave out, in words.", "Words", "",
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
@@ -94,6 +96,8 @@ constexpr Parameter restore[] = {
      Kind::number, 7.5, 1.0, 30.0, 1.0, 15.0, "", nullptr, 0},
     {"colour_only", "Colour only", "iide changes colours inside the matte and keeps the scan's light there.", "Words", "",
      Kind::toggle, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
+    {"without", "Without", "Modules of frdm that are switched off, with commas between, to see what each is good for.", "Modules", "",
+     Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
 };
 
 constexpr const char *degrade_polarity_choices[] = {"dark", "light", "mixed"};

@@ -177,12 +177,29 @@ def test_a_solved_problem_is_left_as_it_is() -> None:
 
 
 def test_the_walk_is_that_of_repaint(prior: Prior) -> None:
-    times = Walk(steps=20, jump_length=5, resampling=2).times(prior)
-    ups = sum(later > earlier for earlier, later in pairwise(times))
-    assert times[0] == 950 and times[-1] == 0
+    path = Walk(steps=20, jump_length=5, resampling=2).path(prior)
+    ups = sum(later > earlier for earlier, later in pairwise(path))
+    assert path[0] == 950 and path[-1] == -50
     assert ups == 3 * 5
-    assert Walk(steps=20, jump_length=5, resampling=1).times(prior) == list(range(950, -1, -50))
-    assert len(Walk(steps=250, jump_length=10, resampling=10).times(prior)) == 4570
+    assert Walk(steps=20, jump_length=5, resampling=1).path(prior) == list(range(950, -51, -50))
+    assert len(Walk(steps=250, jump_length=10, resampling=10).path(prior)) == 4571
+
+
+@pytest.mark.parametrize("start", [0.05, 0.31, 0.6, 0.99])
+def test_a_walk_that_starts_lower_goes_step_by_step_and_never_higher(prior: Prior, start: float) -> None:
+    path = Walk(steps=20, jump_length=5, resampling=3, start=start).path(prior)
+    assert max(path) == path[0] < max(1000 * start, 51) and path[-1] == -50
+    assert {abs(later - earlier) for earlier, later in pairwise(path)} == {50}
+
+
+def test_repaint_that_starts_lower_keeps_more_of_the_guess(prior: Prior) -> None:
+    known = torch.full((1, 3, 16, 24), 0.5)
+    keep = torch.zeros(1, 1, 16, 24)
+    far = [
+        float((repaint(prior, known, keep, walk, draws(0, [3], BOX, CPU)) - known).abs().mean())
+        for walk in (Walk(steps=20, jump_length=5, resampling=1, start=start) for start in (0.1, 0.5, 1.0))
+    ]
+    assert far[0] < far[1] < far[2]
 
 
 def test_a_step_is_that_of_the_repaint_scheduler(prior: Prior, monkeypatch: pytest.MonkeyPatch) -> None:

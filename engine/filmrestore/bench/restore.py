@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -22,7 +23,7 @@ from . import BenchOptions
 from .clips import Clip, Plan, build, choose
 from .figures import Figures, measure
 from .film import film_sheets
-from .rows import Row, choose_rows, code_digest
+from .rows import ABLATED, Row, choose_rows, code_digest
 from .sheets import crops, places, write_sheet
 from .tables import DETECTION, LOOK, MAIN, SPLIT, figures_table, kinds_table
 
@@ -85,6 +86,15 @@ def run(options: BenchOptions, progress: Progress | None = None) -> dict[str, An
     atomic_bytes(options.out_dir / "restore.md", report["markdown"].encode())
     answer: dict[str, Any] = report["json"]
     return answer
+
+
+def run_ablations(options: BenchOptions, progress: Progress | None = None) -> dict[str, Any]:
+    """`run` on the scan, on frdm as it is, and on frdm with each of its modules off; the same files, and it resumes.
+
+    Raises:
+        UsageError, InputError: as `run`.
+    """
+    return run(replace(options, rows=("input", "frdm-final", *ABLATED)), progress)
 
 
 def _frames(options: BenchOptions) -> int:

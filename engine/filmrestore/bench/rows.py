@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .. import metrics
 from ..errors import FilmRestoreError, UsageError
+from ..restorers.frdm.ablations import modules
 from ..settings import RestoreSettings
 from . import BenchOptions
 from .classical import inpaint, temporal_median
@@ -52,6 +53,9 @@ NAMES = (
     "frdm-final",
 )
 
+ABLATED = {f"frdm-without-{one.name}": one.settings for one in modules("shipped")}
+"""Rows that are only measured when they are asked for: "frdm-final" with one module off."""
+
 
 def choose_rows(options: BenchOptions) -> tuple[list[Row], list[str]]:
     """The rows asked for that can run here, and a sentence on each that cannot.
@@ -60,8 +64,8 @@ def choose_rows(options: BenchOptions) -> tuple[list[Row], list[str]]:
         UsageError: an unknown row.
     """
     for name in options.rows:
-        if name not in NAMES:
-            raise UsageError(f"no row {name!r}: choose from {', '.join(NAMES)}")
+        if name not in (*NAMES, *ABLATED):
+            raise UsageError(f"no row {name!r}: choose from {', '.join((*NAMES, *ABLATED))}")
     wanted = options.rows or NAMES
     rows: list[Row] = []
     missing: list[str] = []
@@ -75,7 +79,7 @@ def choose_rows(options: BenchOptions) -> tuple[list[Row], list[str]]:
         elif name.startswith("frdm") and not (weights := weights_hash()):
             missing.append(f"{name} is left out: no weights are installed in filmrestore/weights")
         elif name.startswith("frdm"):
-            rows.append(Row(name=name, version=f"{code_digest()} {weights}", run=_frdm(name.split("-")[1], options)))
+            rows.append(Row(name=name, version=f"{code_digest()} {weights}", run=_frdm(name, options)))
         elif name.startswith("spotless"):
             assert python is not None
             rows.append(Row(name=name, version="1", run=_vapoursynth(python, name)))
@@ -153,9 +157,11 @@ def weights_hash() -> str:
     return digest.hexdigest() if files else ""
 
 
-def _frdm(quality: str, options: BenchOptions) -> Method:
+def _frdm(row: str, options: BenchOptions) -> Method:
+    changes = ABLATED.get(row, {"quality": row.split("-")[1]})
+
     def run(clip: Clip, folder: Path) -> Answer:
-        return restore_as_user(clip.scan, folder, RestoreSettings(quality=quality), options.device)
+        return restore_as_user(clip.scan, folder, RestoreSettings.from_dict(dict(changes)), options.device)
 
     return run
 

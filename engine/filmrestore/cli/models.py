@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,8 +15,21 @@ from .options import GroupedCommand
 
 @click.command(cls=GroupedCommand)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(*, as_json: bool) -> None:
+@click.option(
+    "--memory",
+    "models",
+    multiple=True,
+    metavar="DIR",
+    help='Say instead what a full-size model of that folder takes on a card; "motion" and "video" are published ones.',
+)
+@click.option(
+    "--budget", type=click.FloatRange(1.0), default=24.0, show_default=True, metavar="GIB", help="The card's memory."
+)
+def command(*, as_json: bool, models: tuple[str, ...], budget: float) -> None:
     """List the restorers, and load each one's weights to check them; damaged ones are an error."""
+    if models:
+        _tell_memory(models, budget, as_json)
+        return
     from ..restorers.base import REGISTRY
 
     found = [_entry(name) for name in sorted(REGISTRY)]
@@ -52,3 +67,18 @@ def _entry(name: str) -> dict[str, Any]:
         "licence": facts.licence,
         "source": facts.source,
     }
+
+
+def _tell_memory(models: tuple[str, ...], budget_gib: float, as_json: bool) -> None:
+    """Print the memory plans of full-size models."""
+    from ..restorers.frdm.full.configs import PUBLISHED, published, read_configs
+    from ..restorers.frdm.full.memory import plan
+    from ..restorers.frdm.full.telling import lines
+
+    for name in models:
+        configs = published(name) if name in PUBLISHED else read_configs(Path(name))
+        made = plan(configs, budget_mib=1024 * budget_gib)
+        if as_json:
+            click.echo(json.dumps({"model": name, **dataclasses.asdict(made), "dtype": str(made.dtype)}))
+        else:
+            click.echo("\n".join(lines(name, made)))

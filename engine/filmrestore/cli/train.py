@@ -27,7 +27,9 @@ MODELS = ("frdm", "prior", "two_stage", "restormer", "divd", "iide")
 @click.option("--samples", type=click.IntRange(1), metavar="N", help="Length of the whole schedule.")
 @click.option("--budget", metavar="TIME", help="Stop after this time (90s, 25m, 1.5h) and leave a checkpoint.")
 @click.option("--start", type=FOLDER, metavar="FILE", help="Weights to start from.")
-@click.option("--network", metavar="JSON", help='Configuration of the network that differs, as {"kind": "unet"}.')
+@click.option(
+    "--network", metavar="JSON", help='Configuration that differs, as {"kind": "unet"}, {"without": ["texture"]}.'
+)
 @click.option("--size", type=click.IntRange(16), metavar="PX", help="Edge of the samples.")
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples a step.")
 @click.option("--rate", type=float, help="Highest learning rate.")

@@ -24,6 +24,7 @@ from ..patches import Blend, blend_weight, overview, overview_samples, patch_gri
 from ..restorers.base import Context, Origin, Restored, Restorer
 from ..settings import RestoreSettings
 from .meter import Meter
+from .whole import Whole, whole_frames
 from .windows import Unit
 
 F32 = NDArray[np.float32]
@@ -35,7 +36,7 @@ _MARGIN = 3  # pixels kept around what the matte may touch: hysteresis, growth b
 def code_digest() -> str:
     """A hash of the source code that decides what a tile holds: an edited network never meets old tiles."""
     root = Path(__file__).parent.parent
-    names = ("cache", "colour", "frame", "motion", "patches", "recovery", "nodes/tiles")
+    names = ("cache", "colour", "frame", "motion", "patches", "recovery", "nodes/tiles", "nodes/whole")
     shared = [root / f"{name}.py" for name in names]
     digest = xxhash.xxh3_64()
     for path in sorted([*shared, *root.glob("restorers/**/*.py")]):
@@ -122,6 +123,8 @@ class TileMaker:
         """
         full = next(iter(frames.values())).codes.shape[:2]
         small = self._overview(unit, frames)
+        edge = self._restorer.facts.whole
+        whole = whole_frames(unit, frames, maps, self._colour, edge) if edge else None
         boxes = self.boxes(full)
         keep = self._restorer.facts.keep
         edge = (len(unit.numbers) - keep) // 2
@@ -131,7 +134,7 @@ class TileMaker:
         picture = {slot: Blend(full, 3) for slot in slots}
         origin = {slot: np.zeros(full, np.uint8) for slot in slots}
         overlap = self._restorer.facts.overlap
-        for box, tile in zip(boxes, self._tiles(unit, frames, boxes, small, maps), strict=True):
+        for box, tile in zip(boxes, self._tiles(unit, frames, boxes, small, whole, maps), strict=True):
             weight = blend_weight(box, full, overlap)
             for slot in seen:
                 matte[slot].add(box, tile.matte[slot, :, :, None].astype(np.float32) / 255.0, weight)
@@ -150,10 +153,16 @@ class TileMaker:
         return {number: blended[slot] for number, slot in zip(unit.kept, unit.slots, strict=True)}
 
     def _tiles(
-        self, unit: Unit, frames: Mapping[int, Frame], boxes: list[Box], small: F32, maps: Mapping[int, F32] | None
+        self,
+        unit: Unit,
+        frames: Mapping[int, Frame],
+        boxes: list[Box],
+        small: F32,
+        whole: Whole | None,
+        maps: Mapping[int, F32] | None,
     ) -> Iterator[Tile]:
         """The tiles in the order of `boxes`, a few ahead of the one that is asked for."""
-        jobs = (self._pool.submit(self._tile, unit, frames, box, small, maps) for box in boxes)
+        jobs = (self._pool.submit(self._tile, unit, frames, box, small, whole, maps) for box in boxes)
         waiting: list[Future[Tile]] = list(islice(jobs, 2 * self._threads))
         try:
             while waiting:
@@ -175,12 +184,18 @@ class TileMaker:
         return overview([self._colour.to_net(f.codes[rows[:, None], columns][:, :, channels]) for f in there])
 
     def _tile(
-        self, unit: Unit, frames: Mapping[int, Frame], box: Box, small: F32, maps: Mapping[int, F32] | None
+        self,
+        unit: Unit,
+        frames: Mapping[int, Frame],
+        box: Box,
+        small: F32,
+        whole: Whole | None,
+        maps: Mapping[int, F32] | None,
     ) -> Tile:
         crops = {n: frames[n].picture(box) for n in sorted(set(unit.sources))}
         known = None if maps is None else {n: np.ascontiguousarray(maps[n][box.slices]) for n in crops if n in maps}
         form = next(iter(frames.values())).format
-        key = self._key(unit, box, form, crops, small, known)
+        key = self._key(unit, box, form, crops, small, whole, known)
         if self._cache is not None and (tile := self._cache.get(key)) is not None:
             self._meter.count(cached=True)
             return tile
@@ -195,6 +210,8 @@ class TileMaker:
             overview=torch.from_numpy(small),
             settings=self._settings,
             matte=None if known is None else _stack_maps(known, unit, box),
+            whole=None if whole is None else torch.from_numpy(whole.frames),
+            whole_matte=None if whole is None or whole.matte is None else torch.from_numpy(whole.matte),
             timed=self._meter.add,
         )
         tile = _to_tile(self._restorer(window, context), margin=_MARGIN + int(np.ceil(self._settings.grow)))
@@ -210,6 +227,7 @@ class TileMaker:
         form: Format,
         crops: Mapping[int, NDArray[np.generic]],
         small: F32,
+        whole: Whole | None,
         known: Mapping[int, F32] | None,
     ) -> str:
         """Everything that the tile can see, and nothing else."""
@@ -218,6 +236,8 @@ class TileMaker:
         with_map = None if known is None else sorted(known)
         digest.update(repr((unit.numbers, unit.sources, unit.present, box, facts, with_map)).encode())
         digest.update(small.tobytes())
+        for plane in () if whole is None else (whole.frames, whole.matte):
+            digest.update(b"" if plane is None else plane.tobytes())
         for number in sorted(crops):
             digest.update(np.ascontiguousarray(crops[number]).view(np.uint8).data)
             if known is not None and number in known:

@@ -50,6 +50,8 @@ class Facts:
         source: Paper that the method follows.
         cause: What the fixes are said to mend where the method mends the picture as such ("blur") and not marks on it;
             neither guard nor grain is for those. "" where the cause follows from a mark's shape.
+        whole: Longest edge of the small whole frames that it wants beside a patch, px; 0 where it wants none, as it
+            should: every patch then depends on all of the frame.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Facts:
     licence: str
     source: str
     cause: Cause | Literal[""] = ""
+    whole: int = 0
 
     @property
     def reach(self) -> int:
@@ -81,6 +84,8 @@ class Context:
         overview: The middle frame shrunk to 64 x 64, net encoding, coarsely quantised.
         settings: Only the values that networks read may be used.
         matte: Known defects, 0..1, where the caller has them (infrared, painted).
+        whole: The window's frames, all of each, shrunk to `Facts.whole`; net encoding. None where none are wanted.
+        whole_matte: `matte` of those, where there is one.
         timed: Told (stage, seconds) of each stage of the restorer's work.
     """
 
@@ -91,6 +96,8 @@ class Context:
     overview: Float[Tensor, "3 64 64"]
     settings: RestoreSettings
     matte: Float[Tensor, "t 1 h w"] | None = None
+    whole: Float[Tensor, "t 3 h2 w2"] | None = None
+    whole_matte: Float[Tensor, "t 1 h2 w2"] | None = None
     timed: Callable[[str, float], None] | None = None
 
     @contextmanager

@@ -50,6 +50,7 @@ def bases(
     wanted: Sequence[int],
     *,
     coarse: bool,
+    neighbours: bool = True,
 ) -> Iterator[Base]:
     """What neighbours and surroundings say of the wanted frames, where the confidence calls for it.
 
@@ -59,11 +60,14 @@ def bases(
         present: Which frames are real.
         wanted: Frames by their place in the window.
         coarse: Whether large defects get `Base.coarse` too.
+        neighbours: Whether other frames are asked at all.
     """
     inside, damaged = _spread(confidence >= FIRES, MARGIN), _spread(confidence >= DAMAGED, SPREAD)
     asked = [index for index in wanted if bool(inside[index].any())]
     holes = damaged.clone()
     holes[asked] |= inside[asked]
+    if not neighbours:
+        present = torch.zeros_like(present)
     answers = _recovered(window, fill(window, holes.float()), damaged, present, asked) if asked else iter(())
     for index in wanted:
         scan, hole = window[index : index + 1], inside[index : index + 1]

@@ -6,6 +6,8 @@ or overlapping patches would disagree where they are blended.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -161,6 +163,11 @@ def modulate(x: Float[Tensor, "bt c h w"], scale_shift: Float[Tensor, "b c2"]) -
     frames = x.shape[0] // scale_shift.shape[0]
     scale, shift = scale_shift.repeat_interleave(frames, dim=0)[:, :, None, None].to(x.dtype).chunk(2, dim=1)
     return x * (1 + scale) + shift
+
+
+def unmixed(device: torch.device) -> AbstractContextManager[object]:
+    """Within, what is float32 stays so; the device of shapes alone, where memory is counted, knows no other way."""
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 def zeroed(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:

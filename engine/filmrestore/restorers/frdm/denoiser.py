@@ -51,7 +51,7 @@ class Denoiser(nn.Module):
         trust: Float[Tensor, "n 1 h w"],
         features: list[Tensor],
     ) -> Float[Tensor, "n 3 h w"]:
-        times = self.time(_waves(sigma)).split([2 * width for width in self.widths], dim=1)
+        times = self.time(waves(sigma)).split([2 * width for width in self.widths], dim=1)
         guides = [guide(functional.silu(feature)) for guide, feature in zip(self.guides, features, strict=True)]
         walked, damage = (4 * (x - base)).clamp(-4, 4), (4 * (scan - base)).clamp(-4, 4)
         seen = torch.cat([walked, damage, base.clamp(-0.5, 1.5) - 0.45, matte, trust], dim=1)
@@ -66,7 +66,7 @@ class Denoiser(nn.Module):
         return base + RESIDUAL * torch.tanh(change)
 
 
-def _waves(sigma: Float[Tensor, n]) -> Float[Tensor, "n 16"]:
+def waves(sigma: Float[Tensor, n]) -> Float[Tensor, "n 16"]:
     """Cosines and sines of sigma from half a turn up, octave by octave."""
     angles = sigma[:, None] * math.pi * 2.0 ** torch.arange(SIGMA_FREQUENCIES, device=sigma.device)
     return torch.cat([angles.cos(), angles.sin()], dim=1)

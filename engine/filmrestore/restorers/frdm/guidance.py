@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -90,9 +91,10 @@ class GuidanceBranch(nn.Module):
         overview: Float[Tensor, "b 3 64 64"],
         box: Float[Tensor, "b 4"],
         prompt: Int[Tensor, "b 3"] | None,
+        without: Collection[str] = (),
     ) -> Guidance:
         count, frames = window.shape[:2]
-        features = self._features(window.flatten(0, 1), evidence.flatten(0, 1), present, overview, box, prompt)
+        features = self._features(window.flatten(0, 1), evidence.flatten(0, 1), present, overview, box, prompt, without)
         out = functional.pixel_shuffle(self.head(functional.silu(features[0])), 2).float()
         out = out.view(count, frames, *out.shape[1:])
         return Guidance(
@@ -109,20 +111,25 @@ class GuidanceBranch(nn.Module):
         overview: Float[Tensor, "b 3 64 64"],
         box: Float[Tensor, "b 4"],
         prompt: Int[Tensor, "b 3"] | None,
+        without: Collection[str],
     ) -> list[Tensor]:
+        in_time = "temporal" not in without
         words = None if prompt is None else self.prompt(prompt)
         seen = functional.pixel_unshuffle(_inputs(window, evidence), 2).contiguous(memory_format=torch.channels_last)
         fine = self.fine_in(_prompted(self.stem(seen), words, 0))
         middle = self.middle_in(_prompted(self.to_middle(fine), words, 1))
         coarse = self.coarse_in(_prompted(self.to_coarse(middle), words, 2))
-        coarse = self.whole(self.coarse_time(coarse, present), self.tokens(overview, box))
-        coarse = self.coarse_time_shifted(self.coarse_lines(coarse), present)
+        coarse = self.coarse_time(coarse, present) if in_time else coarse
+        coarse = coarse if "fusion" in without else self.whole(coarse, self.tokens(overview, box))
+        coarse = self.coarse_lines(coarse)
+        coarse = self.coarse_time_shifted(coarse, present) if in_time else coarse
         coarse = self.coarse_out(coarse)
         middle = self.middle_lines(middle + functional.interpolate(self.from_coarse(coarse), scale_factor=2.0))
-        middle = self.middle_time(middle, present)
+        middle = self.middle_time(middle, present) if in_time else middle
         fine = self.fine_out(fine + functional.interpolate(self.from_middle(middle), scale_factor=2.0))
-        picture = functional.pixel_unshuffle(window, 2)
-        return [self.last(self.texture(fine, picture, overview, box)), middle, coarse]
+        if "texture" not in without:
+            fine = self.texture(fine, functional.pixel_unshuffle(window, 2), overview, box)
+        return [self.last(fine), middle, coarse]
 
 
 def _inputs(window: Float[Tensor, "bt 3 h w"], evidence: Float[Tensor, "bt 10 h w"]) -> Float[Tensor, "bt 16 h w"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
@@ -14,6 +14,9 @@ from .guidance import Guidance, GuidanceBranch
 
 MULTIPLE = 32
 """Height and width of a window must be multiples of this."""
+
+BRANCH_MODULES = ("fusion", "texture", "temporal")
+"""Modules of the guidance branch that can be left out."""
 
 SIZES: dict[str, dict[str, tuple[int, int, int]]] = {
     "frdm-s": {"widths": (32, 56, 96), "denoiser_widths": (24, 40, 64)},
@@ -33,6 +36,7 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         frames: Longest window.
         kinds: Kinds of damage that are told apart.
         stocks: Film stocks that a prompt may name.
+        without: Modules of the guidance branch that it never uses, of `BRANCH_MODULES`: for ablations that are trained.
 
     Source: HaineiFRDM, in pixel space; what is ours is told in docs/models/frdm.md.
     """
@@ -46,8 +50,12 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         frames: int = 5,
         kinds: Sequence[str] = ("dust", "dirt", "hair", "scratch", "stain", "burn"),
         stocks: Sequence[str] = ("negative", "positive", "black and white"),
+        without: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        for word in without:
+            if word not in BRANCH_MODULES:
+                raise ValueError(f"without names {word!r}: choose from {', '.join(BRANCH_MODULES)}")
         prompts = (len(kinds) + 1, 3, len(stocks) + 1)
         self.guidance = GuidanceBranch(tuple(widths), tuple(heads), frames, len(kinds), prompts)
         self.denoiser = Denoiser(tuple(denoiser_widths), tuple(widths))
@@ -60,6 +68,7 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         overview: Float[Tensor, "b 3 64 64"],
         box: Float[Tensor, "b 4"],
         prompt: Int[Tensor, "b 3"] | None = None,
+        without: Collection[str] = (),
     ) -> Guidance:
         """Looks at whole windows, once.
 
@@ -72,8 +81,10 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             box: The patch in the whole frame: x0, y0, x1, y1, each 0..1.
             prompt: Ids of kind (1 + its place in `kinds`), polarity (1 dark, 2 light) and stock (1 + its
                 place); 0, or no prompt at all, says nothing.
+            without: Modules to leave out besides those of the configuration, of `BRANCH_MODULES`.
         """
-        answer: Guidance = self.guidance(window, evidence, present, overview, box, prompt)
+        left_out = {*without, *self.config.without}
+        answer: Guidance = self.guidance(window, evidence, present, overview, box, prompt, left_out)
         return answer
 
     def denoise(

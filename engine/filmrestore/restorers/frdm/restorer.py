@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ...frame import Box
 from ..base import Context, Facts, Origin, Restored
+from .ablations import without
 from .base import Base, bases
 from .calibration import Calibration
 from .guidance import Guidance
@@ -46,6 +47,12 @@ class Answer:
     origin: UInt8[Tensor, "1 1 h w"]
 
 
+Painted = tuple[Base, Float[Tensor, "1 3 h w"]]
+"""What a frame's sampler started from, and the picture that it made of it."""
+Painter = Callable[[View, Float[Tensor, "t 1 h w"], range], Iterator[Painted]]
+"""A sampler of another kind: view, confidence and wanted frames -> one answer for each of these."""
+
+
 class FrdmRestorer:
     """Implements `filmrestore.restorers.base.Restorer`.
 
@@ -53,15 +60,19 @@ class FrdmRestorer:
         weights: As `load_weights` gives them.
         device: Where the networks run.
         precision: "float32", or "bfloat16" for the convolutions and attention.
+        painter: Fills what was found in place of the shipped sampler; finding and recovery stay.
     """
 
-    def __init__(self, weights: Weights, device: torch.device, precision: str = "float32") -> None:
+    def __init__(
+        self, weights: Weights, device: torch.device, precision: str = "float32", *, painter: Painter | None = None
+    ) -> None:
         self.facts = FACTS
         self.weights_hash = weights.digest
         self.device = device
         self.precision = precision
         self.backend = "torch"
         self._net = weights.net.to(device).to(memory_format=torch.channels_last).eval()
+        self._painter = painter
         self._calibration = Calibration.from_card(weights.card, self._net.config.kinds)
 
     @torch.inference_mode()
@@ -84,31 +95,46 @@ class FrdmRestorer:
 
     def _answers(self, window: Float[Tensor, "t 3 h w"], context: Context, kept: range) -> Iterator[Answer]:
         """One for each kept frame. With a short temporal radius each sees its own, shorter window."""
+        left_out = without(context.settings, "shipped" if self._painter is None else "full")
         radius = context.settings.temporal_radius
         if radius >= self.facts.window // 2:
-            view = View.of(window, context, range(len(window)), self.device)
+            view = View.of(window, context, range(len(window)), self.device, left_out)
             yield from self._finished(view, kept)
             return
         for index in kept:
-            view = View.of(window, context, range(index - radius, index + radius + 1), self.device)
+            view = View.of(window, context, range(index - radius, index + radius + 1), self.device, left_out)
             yield from self._finished(view, range(radius, radius + 1))
 
     def _finished(self, view: View, wanted: range) -> Iterator[Answer]:
         """Confidence, picture and origin of the wanted frames of the view."""
         final = view.context.settings.quality == "final"
+        left_out = view.without if self._painter is None else frozenset()  # what finds damage is no part of a painter
         with view.context.stage("guidance"):
-            guidance: Guidance = self._net.guide(view.window, view.evidence, view.present, view.overview, view.box)
+            guidance: Guidance = self._net.guide(
+                view.window, view.evidence, view.present, view.overview, view.box, without=left_out
+            )
             confidence = self._calibration.confidence(guidance.matte_logits[0], guidance.class_logits[0])
         if view.known is not None:
             confidence = torch.maximum(confidence, view.known[0])
-        with view.context.stage("recovery"):
-            estimates = list(bases(view.window[0], confidence, view.present[0], wanted, coarse=final))
+        if final and self._painter is not None:
+            painted = self._painter(view, confidence, wanted)
+        else:
+            painted = self._painted(view, guidance, confidence, wanted)
+        for index, (base, picture) in zip(wanted, painted, strict=True):
+            yield Answer(picture, confidence[index : index + 1], _origin(base, picture))
+
+    def _painted(
+        self, view: View, guidance: Guidance, confidence: Float[Tensor, "t 1 h w"], wanted: range
+    ) -> Iterator[Painted]:
+        """Every wanted frame's base, and in "final" what the shipped sampler makes of it."""
+        final = view.context.settings.quality == "final"
+        estimates = estimated(view, confidence, wanted, coarse=final and "global" not in view.without)
         for index, base in zip(wanted, estimates, strict=True):
             picture = base.picture
             if final and bool(base.inside.any()):
                 with view.context.stage("denoise"):
                     picture = self._sampled(view, guidance, index, base)
-            yield Answer(picture, confidence[index : index + 1], _origin(base, picture))
+            yield base, picture
 
     def _sampled(self, view: View, guidance: Guidance, index: int, base: Base) -> Float[Tensor, "1 3 h w"]:
         """The base, and inside the matte what the sampler makes of it, block by block."""
@@ -129,6 +155,8 @@ class FrdmRestorer:
             feature[:, index, :, part.y0 // step : part.y1 // step, part.x0 // step : part.x1 // step]
             for feature, step in zip(guidance.features, (2, 4, 8), strict=True)
         ]
+        if "guidance" in view.without:
+            features = [torch.zeros_like(feature) for feature in features]
 
         def model(x: Tensor, sigma: Tensor) -> Tensor:
             clean: Tensor = self._net.denoise(x, sigma, scan, start, hole.float(), trust, features)
@@ -136,6 +164,21 @@ class FrdmRestorer:
 
         coarse = None if base.coarse is None else base.coarse[cut]
         return sample_bridge(model, scan, start, hole, view.noise(index, part), coarse)
+
+
+def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: range, *, coarse: bool) -> list[Base]:
+    """The bases of the wanted frames, as far as the modules that are on go."""
+    with view.context.stage("recovery"):
+        return list(
+            bases(
+                view.window[0],
+                confidence,
+                view.present[0],
+                wanted,
+                coarse=coarse,
+                neighbours="recovery" not in view.without,
+            )
+        )
 
 
 def _parts(inside: Bool[Tensor, "h w"]) -> list[tuple[Box, Box]]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import zeroed
+from .blocks import unmixed, zeroed
 
 FRAMES, EDGE = 5, 16
 BANDS = EDGE // 2 + 1  # columns of a real signal's spectrum
@@ -52,10 +52,10 @@ class TextureReconstruction(nn.Module):
     ) -> Float[Tensor, "bt c h w"]:
         count, (_, _, height, width) = overview.shape[0], x.shape
         low = functional.interpolate(
-            self.overview(_crop(overview, box, height // EDGE, width // EDGE)), size=(height, width), mode="bilinear"
+            self.overview(cropped(overview, box, height // EDGE, width // EDGE)), size=(height, width), mode="bilinear"
         )
         pair = torch.stack([self.feature(x), self.input(picture)], dim=1)
-        with torch.autocast(x.device.type, enabled=False):
+        with unmixed(x.device):
             fused = self._fuse(_windows(pair.float(), count))
         fused = _unwindows(fused, x.shape[0] // count, height, width)
         update: Tensor = self.out(fused + low.float().repeat_interleave(x.shape[0] // count, dim=0))
@@ -138,8 +138,8 @@ def _unwindows(blocks: Float[Tensor, "n i 5 16 16"], frames: int, height: int, w
     return whole.permute(0, 4, 1, 5, 2, 6, 3).reshape(-1, height, width, inner).permute(0, 3, 1, 2)
 
 
-def _crop(
-    overview: Float[Tensor, "b 3 64 64"], box: Float[Tensor, "b 4"], height: int, width: int
+def cropped(
+    overview: Float[Tensor, "b 3 down across"], box: Float[Tensor, "b 4"], height: int, width: int
 ) -> Float[Tensor, "b 3 h w"]:
     """The box (x0, y0, x1, y1, each 0..1) of the whole frame, bilinear, one sample a window."""
     across = (torch.arange(width, device=box.device, dtype=box.dtype) + 0.5) / width

@@ -19,7 +19,11 @@ from .noise import noise
 
 @dataclass(frozen=True)
 class View:
-    """The frames of a window that the networks are shown, padded, with all that goes with them."""
+    """The frames of a window that the networks are shown, padded, with all that goes with them.
+
+    Attributes:
+        without: Modules that are switched off.
+    """
 
     context: Context
     numbers: tuple[int, ...]
@@ -29,14 +33,23 @@ class View:
     overview: Float[Tensor, "1 3 64 64"]
     box: Float[Tensor, "1 4"]
     known: Float[Tensor, "1 t 1 h w"] | None
+    without: frozenset[str]
 
     @classmethod
-    def of(cls, window: Float[Tensor, "t 3 h w"], context: Context, chosen: range, device: torch.device) -> View:
+    def of(
+        cls,
+        window: Float[Tensor, "t 3 h w"],
+        context: Context,
+        chosen: range,
+        device: torch.device,
+        without: frozenset[str] = frozenset(),
+    ) -> View:
         """The `chosen` frames of the window."""
         frames = slice(chosen.start, chosen.stop)
         present = context.present[frames]
         with context.stage("motion"):
-            seen = torch.from_numpy(evidence(window[frames].numpy(), present))
+            shown = (False,) * len(present) if "evidence" in without else present
+            seen = torch.from_numpy(evidence(window[frames].numpy(), shown))
         box, (height, width) = context.box, context.full
         relative = [box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height]
         return cls(
@@ -47,6 +60,7 @@ class View:
             present=torch.tensor([present], device=device),
             overview=context.overview.nan_to_num(0.0, 0.0, 0.0)[None].to(device),
             box=torch.tensor([relative], dtype=torch.float32, device=device),
+            without=without,
             known=None if context.matte is None else padded(context.matte[frames])[None].to(device),
         )
 

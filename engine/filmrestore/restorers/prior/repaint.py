@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -24,23 +25,31 @@ class Walk:
         steps: Levels of noise.
         jump_length: Levels that a jump goes back up.
         resampling: Times that each stretch is walked; 1 never jumps.
+        start: Share of the noise with which the walk begins: 1 is noise alone.
     """
 
     steps: int
     jump_length: int
     resampling: int
+    start: float = 1.0
 
-    def times(self, prior: Prior) -> list[int]:
-        """Places in the schedule in the order in which they are visited.
+    def path(self, prior: Prior) -> list[int]:
+        """Places in the schedule that the sample passes, from the noisiest to just below place 0.
 
-        Source: diffusers' RePaintScheduler.
+        Source: the order is that of diffusers' RePaintScheduler.
         """
         from diffusers import RePaintScheduler
 
         count = len(prior.alphas)
+        stride = count // min(self.steps, count)
         scheduler = RePaintScheduler(trained_betas=np.zeros(count, np.float32), num_train_timesteps=count)
         scheduler.set_timesteps(self.steps, self.jump_length, self.resampling)
-        return [int(time) for time in scheduler.timesteps]
+        path = [int(scheduler.timesteps[0])]
+        for time in scheduler.timesteps:
+            path.append(path[-1] + (stride if time > path[-1] else -stride))
+        top = max(stride * (int(self.start * count - 1) // stride), stride)
+        lower = [min(place, top) for place in path]
+        return [lower[0], *(place for before, place in pairwise(lower) if place != before)]
 
 
 def repaint(
@@ -57,23 +66,22 @@ def repaint(
 
     Args:
         prior: Of clean film.
-        known: In the prior's range; anything where `keep` is 0.
+        known: In the prior's range; where `keep` is 0, a guess, of which the more is left the lower the walk starts.
         keep: 1 where the pixel is right.
         walk: Settings.
         draw: Noise.
 
-    Source: A. Lugmayr et al., "RePaint", 2022, algorithm 1, with DDIM's form of the step as in diffusers.
+    Source: A. Lugmayr et al., "RePaint", 2022, algorithm 1, with DDIM's form of the step as in diffusers. The start from
+    a guess: H. Chung et al., "Come-Closer-Diffuse-Faster", 2022.
     """
-    stride = len(prior.alphas) // min(walk.steps, len(prior.alphas))
-    x, number, level = draw(0), 1, None
-    for time in walk.times(prior):
-        if level is not None and time > level:
-            x = raised(prior, x, level, level + stride, draw(number))
-            level += stride
+    path = walk.path(prior)
+    x = draw(0) if walk.start == 1 else noised(prior, known, path[0], draw(0))
+    for number, (place, following) in enumerate(pairwise(path), start=1):
+        noise = draw(number)
+        if following > place:
+            x = raised(prior, x, place, following, noise)
         else:
-            x = stepped(prior, x, known, keep, time, time - stride, draw(number))
-            level = time - stride
-        number += 1
+            x = stepped(prior, x, known, keep, place, following, noise)
     return x
 
 
@@ -85,8 +93,14 @@ def stepped(
     alpha, target = alpha_at(prior, time), alpha_at(prior, before)
     spread = ETA * ((1 - target) / (1 - alpha) * (1 - alpha / target)).clamp(min=0).sqrt()
     unknown = target.sqrt() * clean + (1 - target - spread**2).clamp(min=0).sqrt() * direction + spread * noise
-    seen = target.sqrt() * known + (1 - target).sqrt() * noise
+    seen = noised(prior, known, before, noise)
     return project_masked(unknown, seen, keep)
+
+
+def noised(prior: Prior, clean: Tensor, time: int, noise: Tensor) -> Float[Tensor, "t 3 h w"]:
+    """A picture with the noise of a place of the schedule."""
+    alpha = alpha_at(prior, time)
+    return alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
 
 
 def raised(prior: Prior, x: Tensor, level: int, target: int, noise: Tensor) -> Float[Tensor, "t 3 h w"]:

@@ -75,7 +75,12 @@ class TwoStageRestorer:
     def _draw(self, picture: Float[Tensor, "1 3 h w"], hole: Float[Tensor, "1 1 h w"], context: Context) -> None:
         """Replaces the hole in the picture, region by region, by what the prior draws."""
         settings = context.settings
-        walk = Walk(steps=settings.steps, jump_length=settings.jump_length, resampling=settings.resampling)
+        walk = Walk(
+            steps=settings.steps,
+            jump_length=settings.jump_length,
+            resampling=settings.resampling,
+            start=settings.start,
+        )
         span = Range.around(picture, hole)
         known = span.encoded(picture)
         number = context.frames[self.facts.window // 2]
