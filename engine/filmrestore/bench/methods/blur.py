@@ -178,9 +178,10 @@ def compared(options: BenchOptions, progress: Progress | None = None) -> Block:
         "divd",
         "### Blur: divd against its input and against svi",
         f"The middle {EDGE} px of {frames} frames of {' and '.join(CLIPS)}, blurred in light: a disc of {RADIUS} px, "
-        f"a line of {SHAKEN:.0f} px, or each thing along its own motion, the shutter open for {SHUTTER} of a frame. divd "
-        "is told nothing; svi and conjugate gradients are told the blur exactly, which nobody is who restores. The paper's "
-        "summary claims the best perceptual figures on GoPro and PSNR and SSIM that are competitive, without numbers.",
+        f"a line of {SHAKEN:.0f} px, or each thing along its own motion, the shutter open for {SHUTTER} of a frame. "
+        "divd is told nothing; svi and conjugate gradients are told the blur exactly, which nobody is who restores. "
+        "The paper's summary claims the best perceptual figures on GoPro, and PSNR and SSIM that are competitive, "
+        "without numbers.",
         missing,
         samples,
         {},

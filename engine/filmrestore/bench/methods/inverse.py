@@ -212,9 +212,9 @@ def compared(options: BenchOptions, progress: Progress | None = None) -> Block:
         "svi",
         "### svi against conjugate gradients and ADMM-TV",
         f"{frames} frames of {edge} px of whole scenes ({', '.join(volumes)}), net encoding, no noise, as in the paper "
-        "(16 frames of 256 px, a prior of ImageNet that is a hundred times as large). ADMM-TV: 30 rounds of 20 conjugate "
-        f"gradients from zeros as published; lambda, rho *published* (.001, 1), and *tuned* by PSNR on {HELD_OUT_EDGE} px of {HELD_OUT[0]}, "
-        f"which is not measured: {told}.",
+        "(16 frames of 256 px, a prior of ImageNet that is a hundred times as large). ADMM-TV: 30 rounds of 20 "
+        "conjugate gradients from zeros as published; lambda, rho *published* (.001, 1), and *tuned* by PSNR on "
+        f"{HELD_OUT_EDGE} px of {HELD_OUT[0]}, which is not measured: {told}.",
         [lacking] if lacking else [],
         samples,
         {(name, row): words for name, case in CASES.items() for row, words in case.paper.items()},

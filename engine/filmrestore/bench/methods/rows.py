@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from inspect import signature
+from functools import cache
 from typing import Any
 
-from ...errors import UsageError
-from ...restorers.base import REGISTRY, facts_of
-from ...restorers.stored import FOLDER
+from ...errors import UsageError, WeightsError
+from ...restorers.base import REGISTRY, facts_of, load_restorer
 from ...settings import RestoreSettings
 from ..rows import code_digest
 from ..vapour import find_vapoursynth
@@ -51,7 +48,7 @@ class MethodRow:
             return code_digest("bench/classical", "bench/vapour", "bench/vapour_worker")
         package = REGISTRY[self.method].split(":")[0].removeprefix("filmrestore.").replace(".", "/")
         settings = json.dumps(dict(self.settings), sort_keys=True)
-        return f"{code_digest(*SHARED, *LENDERS, package)} {_weights_digest(self.method)} {settings}"
+        return f"{code_digest(*SHARED, *LENDERS, package)} {weights_of(self.method)} {settings}"
 
 
 def registry_rows() -> tuple[list[MethodRow], list[str]]:
@@ -115,20 +112,23 @@ def rows_of(method: str, variants: Mapping[str, Mapping[str, Any]]) -> tuple[lis
 
 def lacks(method: str) -> str:
     """A sentence on the weights that are not there; "" where all are."""
-    absent = [name for name in _weights(method) if not (FOLDER / name).exists()]
-    return f"{method} is left out: {', '.join(absent)} is not in filmrestore/weights" if absent else ""
+    try:
+        weights_of(method)
+    except WeightsError as error:
+        return f"{method} is left out: {error}"
+    return ""
 
 
-def _weights(method: str) -> list[str]:
-    """Files in filmrestore/weights that the method works with."""
-    module, function = REGISTRY[method].split(":")
-    prior = ["prior.safetensors"] if "prior" in signature(getattr(import_module(module), function)).parameters else []
-    return sorted({*filter(None, [facts_of(method).weights]), *prior})
+def weights_of(method: str) -> str:
+    """Content hash of all the weights that a method works with.
+
+    Raises:
+        WeightsError: they are missing or damaged.
+    """
+    return _loaded(method, REGISTRY[method])
 
 
-def _weights_digest(method: str) -> str:
-    digest = hashlib.sha256()
-    for name in _weights(method):
-        for path in (FOLDER / name, (FOLDER / name).with_suffix(".json")):
-            digest.update(path.read_bytes() if path.is_file() else b"")
-    return digest.hexdigest()[:16]
+@cache
+def _loaded(method: str, line: str) -> str:
+    del line  # the registry's, which tests change
+    return load_restorer(method).weights_hash
