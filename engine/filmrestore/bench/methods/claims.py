@@ -17,7 +17,7 @@ from .grid import Grid, Progress, fill_grid
 from .parts import chosen
 from .rows import MethodRow, rows_of
 
-IIDE: Mapping[str, Mapping[str, Any]] = {"": {}, "without its constraint": {"detail_enhancement": False}}
+IIDE: Mapping[str, Mapping[str, Any]] = {"": {}, "without its constraint": {"internal_detail": 0.0}}
 """Rows of the method: what is added to its name -> settings."""
 
 HEAD = ("row", "PSNR, dB", "SSIM", "defect PSNR, dB", "objects fixed, %", "harm, %", "CPU s a frame", "paper")
