@@ -49,13 +49,13 @@ def fit_calibration(network: FrdmNet, samples: Iterable[Sample]) -> dict[str, di
     }
 
 
-def fit_one(logits: Float[Tensor, n], truth: Float[Tensor, n]) -> dict[str, float]:
+def fit_one(pixels: Iterable[tuple[Float[Tensor, n], Float[Tensor, n]]]) -> dict[str, float]:
     """The "calibration" of a card with one temperature and one shift, as `Calibrated.from_card` reads it.
 
     Args:
-        logits: Of a matte head, on held-out pixels.
-        truth: 1 where the pixel is damaged.
+        pixels: Logits of a matte head and truth, 1 where the pixel is damaged, of some of each held-out window's.
     """
+    logits, truth = (torch.cat(parts) for parts in zip(*pixels, strict=True))
     scale, shift = torch.ones(1, requires_grad=True), torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.LBFGS([scale, shift], max_iter=60, line_search_fn="strong_wolfe")
 
