@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -236,7 +237,7 @@ def test_admm_lowers_its_objective_and_gives_back_more_than_the_blend() -> None:
         watch=lambda x: seen.append(objective(x, blended, operator, 1e-3)),
     )
     assert len(seen) == 30 and seen[-1] < seen[0]
-    assert max(b - a for a, b in zip(seen[4:], seen[5:], strict=False)) < 0.01 * seen[0]
+    assert max(b - a for a, b in pairwise(seen[4:])) < 0.01 * seen[0]
     assert seen[-1] <= objective(truth, blended, operator, 1e-3) * 1.05
     shown = as_display(truth)
     ours, before = (likeness(as_display(x), shown, 0.0).psnr.mean for x in (result, blended))
@@ -258,7 +259,7 @@ def test_each_case_measures_what_its_operator_says(name: str) -> None:
     there = float((seen.operator.forward(truth) * other).sum())
     assert there == pytest.approx(float((truth * seen.operator.adjoint(other)).sum()), rel=1e-3, abs=1e-3)
     even = measured_through(CASES[name], torch.full_like(truth, 0.5))
-    assert float((even.start - 0.5).abs().max()) < 1e-4
+    assert float((even.start - 0.5).abs().max()) < (1e-3 if CASES[name].bits else 1e-4)
 
 
 def test_svi_and_its_peers_stand_in_one_table_with_the_papers_figures(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import msgspec
@@ -15,7 +15,7 @@ from torch import Tensor
 from ...frame import Box
 from ...restorers.frdm.fill import fill
 from ...restorers.prior import load_prior
-from ...restorers.prior.consistency import Operator, masked, project
+from ...restorers.prior.consistency import IDENTITY, Map, Operator, masked, project
 from ...restorers.prior.draws import shared_draws
 from ...restorers.prior.encoding import Range
 from ...restorers.prior.model import Prior
@@ -36,12 +36,12 @@ EDGE, FULL_EDGE = 96, 256
 FRAMES = 16
 CLIPS = {"juggle": 104, "dog": 48}
 """Clips that are measured -> their first frame."""
-HELD_OUT, HELD_OUT_EDGE = ("dashcam", 60), 64
+HELD_OUT, HELD_OUT_EDGE = ("dashcam", 60), 48
 """What ADMM-TV's weights are chosen on."""
 
 INNER = 5
 """Conjugate gradients in a step of svi."""
-WEIGHTS, PENALTIES = (1e-4, 1e-3, 1e-2), (0.1, 1.0)
+WEIGHTS, PENALTIES = (1e-5, 1e-4, 1e-3), (0.01, 0.1, 1.0)
 PUBLISHED = (1e-3, 1.0)
 """lambda and rho of the paper, chosen there by eye."""
 
@@ -54,6 +54,7 @@ class Case:
         psf: Along time.
         then: What comes on top: "", "blur", "reduce" or "hide".
         steps, eta: Of svi, as published.
+        bits: What is measured is rounded to; 0 leaves it as it is.
         paper: PSNR and SSIM of svi and of ADMM-TV in the paper.
     """
 
@@ -61,7 +62,8 @@ class Case:
     then: str = ""
     steps: int = 20
     eta: float = 0.15
-    paper: Mapping[str, str]
+    bits: int = 0
+    paper: Mapping[str, str] = field(default_factory=dict)
 
 
 def _spatial(then: str, svi: str, tv: str) -> Case:
@@ -72,6 +74,7 @@ CASES = {
     "uniform-7": Case(psf=uniform(7), paper={"svi": "43.16, .992", "ADMM-TV, published": "24.46, .744"}),
     "uniform-13": Case(psf=uniform(13), paper={"svi": "39.69, .984", "ADMM-TV, published": "23.57, .697"}),
     "Gaussian": Case(psf=gaussian(1.0), paper={"svi": "34.25, .959", "ADMM-TV, published": "26.76, .826"}),
+    "uniform-7, rounded to 10 bits": Case(psf=uniform(7), bits=10),
     "uniform-7, blur": _spatial("blur", "27.77, .810", "22.76, .638"),
     "uniform-7, a quarter of the size": _spatial("reduce", "25.71, .724", "22.09, .592"),
     "uniform-7, half of the pixels hidden": _spatial("hide", "29.45, .877", "22.53, .663"),
@@ -84,7 +87,7 @@ class Measured:
 
     Attributes:
         truth: Before.
-        values: y = A truth: no noise, not rounded.
+        values: y = A truth: no noise.
         operator: A.
         start: y as pictures of the truth's size: what is shown as the input, and where solvers start.
     """
@@ -101,22 +104,27 @@ Solver = Callable[[Measured, Case], Tensor]
 def measured_through(case: Case, truth: Float[Tensor, "t 3 h w"]) -> Measured:
     """The case's operator on a clip."""
     count, _, height, width = truth.shape
-    blend = along_time(psf_matrix(case.psf, count))
-    if case.then == "blur":
+    on_top, shown = _on_top(case.then, count, height, width)
+    operator = along_time(psf_matrix(case.psf, count)).then(on_top)
+    values = operator.forward(truth)
+    if case.bits:
+        white = 2**case.bits - 1
+        values = (values * white).round() / white
+    return Measured(truth=truth, values=values, operator=operator, start=shown(values))
+
+
+def _on_top(then: str, count: int, height: int, width: int) -> tuple[Operator, Map]:
+    """What comes on top of a blend, and how what is measured is shown at the truth's size."""
+    if then == "blur":
         soft = gaussian(2.0)
-        operator = blend.then(along_frame(psf_matrix(soft, height), psf_matrix(soft, width)))
-        return Measured(truth=truth, values=(y := operator.forward(truth)), operator=operator, start=y)
-    if case.then == "reduce":
+        return along_frame(psf_matrix(soft, height), psf_matrix(soft, width)), IDENTITY.forward
+    if then == "reduce":
         shrink = along_frame(averages(0, height, 4), averages(0, width, 4))
-        operator = blend.then(shrink)
-        y = operator.forward(truth)
-        return Measured(truth=truth, values=y, operator=operator, start=16 * shrink.adjoint(y))
-    if case.then == "hide":
+        return shrink, lambda y: 16 * shrink.adjoint(y)
+    if then == "hide":
         keep = (torch.rand(count, 1, height, width, generator=torch.Generator().manual_seed(7)) < 0.5).float()
-        operator = blend.then(masked(keep))
-        y = operator.forward(truth)
-        return Measured(truth=truth, values=y, operator=operator, start=fill(y, 1 - keep))
-    return Measured(truth=truth, values=(y := blend.forward(truth)), operator=blend, start=y)
+        return masked(keep), lambda y: fill(y, 1 - keep)
+    return IDENTITY, IDENTITY.forward
 
 
 def conjugate_gradients(rounds: Callable[[Case], int]) -> Solver:
