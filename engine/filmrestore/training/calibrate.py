@@ -73,9 +73,11 @@ def fit_one(pixels: Iterable[tuple[Float[Tensor, n], Float[Tensor, n]]]) -> dict
 def some(
     logits: Float[Tensor, "t 1 h w"], truth: Float[Tensor, "t 1 h w"], weight: Float[Tensor, "t 1 h w"], seed: int
 ) -> tuple[Float[Tensor, n], Float[Tensor, n]]:
-    """Logits and truth of pixels drawn evenly from those that an answer is asked for, the same for the same seed."""
+    """Logits and truth of pixels drawn evenly from those that an answer is asked for, the same for the same seed; none
+    of a sample in which no answer is."""
     asked = (weight > 0).flatten().nonzero()[:, 0]
-    picked = asked[torch.randint(len(asked), (PIXELS_OF_SAMPLE,), generator=torch.Generator().manual_seed(seed))]
+    count = PIXELS_OF_SAMPLE if len(asked) else 0
+    picked = asked[torch.randint(max(1, len(asked)), (count,), generator=torch.Generator().manual_seed(seed))]
     return logits.flatten()[picked], truth.flatten()[picked]
 
 
