@@ -6,6 +6,7 @@ import json
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -78,8 +79,8 @@ def in_this_process(job_file: Path, module: str = "") -> Measured:
     )
 
 
-def options_for(clean_dir: Path, out_dir: Path, **more: object) -> BenchOptions:
-    told = {"clips": ("dashcam-model",), "frames": 3, "rows": ("input", "frdm", "frdm (true matte)")}
+def options_for(clean_dir: Path, out_dir: Path, **more: Any) -> BenchOptions:
+    told: dict[str, Any] = {"clips": ("dashcam-model",), "frames": 3, "rows": ("input", "frdm", "frdm (true matte)")}
     return BenchOptions(out_dir=out_dir, bench_dir=clean_dir, **(told | more))
 
 
@@ -139,7 +140,12 @@ def test_the_table_has_a_line_a_row_and_goes_on_where_it_stopped(
     half = table.run(options_for(clean_dir, tmp_path, rows=("input", "frdm")))
     assert {cell["row"] for cell in half["table"]["cells"]} == {"input", "frdm"}
     ran: list[Path] = []
-    monkeypatch.setattr(running, "measured", lambda job, *m: ran.append(job) or in_this_process(job))
+
+    def counted(job: Path, module: str = "") -> Measured:
+        ran.append(job)
+        return in_this_process(job, module)
+
+    monkeypatch.setattr(running, "measured", counted)
     whole = table.run(options, lambda *step: steps.append(step))
     assert len(ran) == 1  # the row that was not there yet
     assert steps[-1][1:] == (3, 3) and "min of one core" in steps[0][0]

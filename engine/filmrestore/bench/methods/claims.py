@@ -20,6 +20,9 @@ from .rows import MethodRow, rows_of
 IIDE: Mapping[str, Mapping[str, Any]] = {"": {}, "without its constraint": {"internal_detail": 0.0}}
 """Rows of the method: what is added to its name -> settings."""
 
+ABLATED = 2
+"""Sequences for a method with a dozen rows; more when they are asked for."""
+
 HEAD = ("row", "PSNR, dB", "SSIM", "defect PSNR, dB", "objects fixed, %", "harm, %", "CPU s a frame", "paper")
 
 
@@ -67,6 +70,7 @@ def frdm(options: BenchOptions, progress: Progress | None = None) -> Block:
         {},
         options,
         progress,
+        most=ABLATED,
     )
 
 
@@ -97,8 +101,11 @@ def _block(
     paper: Mapping[str, str],
     options: BenchOptions,
     progress: Progress | None,
+    *,
+    most: int | None = None,
 ) -> Block:
     plans = [plan for plan in chosen(options) if plan.damage != "none"]
+    plans = plans if options.full or options.clips else plans[:most]
     grid = fill_grid(rows, plans, options, progress)
     lines = [
         [
