@@ -43,6 +43,13 @@ EDGE, FRAMES = 192, 6
 CLIPS = ("juggle", "dashcam")
 RADIUS, SHAKEN, SLANT, SHUTTER = 2.5, 9.0, 30.0, 0.8
 """px of the lens' disc; px and degrees of the camera's jerk; share of a frame's time that the shutter is open."""
+MEASURING = (
+    *(f"bench/methods/{module}" for module in ("blur", "scenes", "running")),
+    *("bench/light", "colour", "metrics", "motion", "restorers/svi", "restorers/prior"),
+)
+"""Code that the figures depend on."""
+ROUGH_S = {"input": 1.0, "conjugate gradients, blur known": 5.0, "svi, blur known": 60.0}
+"""Seconds of one core for six frames, to tell beforehand."""
 STEPS, ETA, INNER = 100, 0.8, 5
 """Of svi, as published for operators that act on each frame."""
 ROUNDS = 100
@@ -151,8 +158,9 @@ def compared(options: BenchOptions, progress: Progress | None = None) -> Block:
     prior = None if lacks("svi") else load_prior(torch.device(options.device))
     rows = {row.name: row for row in methods}
     told = ["conjugate gradients, blur known", *(["svi, blur known"] if prior else [])]
-    code = code_digest("bench/methods", "restorers/svi", "restorers/prior")
+    code = code_digest(*MEASURING)
     frames = options.frames or FRAMES
+    versions = {name: row.version for name, row in rows.items()} | {"svi, blur known": prior.digest if prior else ""}
     parts: dict[tuple[str, str], Part] = {}
 
     def make(row: str, case: str, clip: str) -> Figures:
@@ -169,7 +177,7 @@ def compared(options: BenchOptions, progress: Progress | None = None) -> Block:
         return likeness(result, truth, seconds)
 
     samples = [
-        Sample(case=case, row=row, clip=clip, version=f"{code} {rows[row].version if row in rows else ''}")
+        Sample(case=case, row=row, clip=clip, version=f"{code} {versions.get(row, '')}", seconds=ROUGH_S.get(row, 30.0))
         for case in CASES
         for clip in CLIPS
         for row in ("input", *rows, *(told if case in KERNELS else []))

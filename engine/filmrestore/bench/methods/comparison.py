@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
+from pathlib import Path
 
 import msgspec
 
@@ -14,7 +15,7 @@ from .. import BenchOptions
 from ..figures import Figures
 from ..tables import COLUMNS, number, table
 from .blocks import Block
-from .cells import kept
+from .cells import kept, stored
 from .grid import Progress
 
 HEAD = ("case", "row", "PSNR, dB", "SSIM", "CPU s a frame", "paper")
@@ -22,12 +23,19 @@ HEAD = ("case", "row", "PSNR, dB", "SSIM", "CPU s a frame", "paper")
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One cell of such a table; `version` changes when its figures may."""
+    """One cell of such a table.
+
+    Attributes:
+        case, row, clip: What is measured.
+        version: Changes when the figures may.
+        seconds: Of one core, about.
+    """
 
     case: str
     row: str
     clip: str
     version: str
+    seconds: float = 1.0
 
 
 def compared_block(
@@ -52,16 +60,16 @@ def compared_block(
         options, progress: The bench's.
     """
     found: dict[tuple[str, str], list[Figures]] = {}
-    for done, sample in enumerate(samples):
+    places = [_place(sample, name, options) for sample in samples]
+    missing_s = sum(s.seconds for s, p in zip(samples, places, strict=True) if stored(*p, Figures) is None)
+    stage = f"{name} against its paper, about {missing_s / 60:.0f} min of one core"
+    for done, (sample, place) in enumerate(zip(samples, places, strict=True)):
         if progress:
-            progress(f"{name} against its paper", done, len(samples))
-        words_of = (sample.case, sample.clip, sample.row)
-        path = options.out_dir / "claims" / name / (re.sub(r"[^\w.-]+", "-", " ".join(words_of)) + ".json")
-        key = f"{options.frames} frames, full {options.full}, {sample.version}"
-        figures = kept(path, key, Figures, lambda s=sample: make(s.row, s.case, s.clip))  # type: ignore[misc]
+            progress(stage, done, len(samples))
+        figures = kept(*place, Figures, partial(make, sample.row, sample.case, sample.clip))
         found.setdefault((sample.case, sample.row), []).append(figures)
     if progress:
-        progress(f"{name} against its paper", len(samples), len(samples))
+        progress(stage, len(samples), len(samples))
     totals = {place: reduce(add, figures) for place, figures in found.items()}
     lines = [
         [
@@ -76,3 +84,10 @@ def compared_block(
     ]
     cells = [{"case": case, "row": row, **msgspec.to_builtins(figures)} for (case, row), figures in totals.items()]
     return Block.of([title, words, *missing, table(HEAD, lines)], {"left_out": list(missing), "cells": cells})
+
+
+def _place(sample: Sample, name: str, options: BenchOptions) -> tuple[Path, str]:
+    """Where a sample is stored, and under which key."""
+    file = re.sub(r"[^\w.-]+", "-", f"{sample.case} {sample.clip} {sample.row}") + ".json"
+    key = f"{options.frames} frames, full {options.full}, {sample.version}"
+    return options.out_dir / "claims" / name / file, key

@@ -24,7 +24,11 @@ from .running import Cell, run_row
 
 Progress = Callable[[str, int, int], None]
 
-MEASURING = ("bench", "damage", "metrics", "motion")
+MEASURING = (
+    *(f"bench/{module}" for module in ("child", "clips", "figures", "light", "paste", "rows")),
+    *(f"bench/methods/{module}" for module in ("parts", "peer", "running")),
+    *("damage", "metrics", "motion"),
+)
 """Code that makes the sequences and the figures."""
 
 ROUGH_S = {"frdm": 2.5, "restormer": 2.0, "two_stage": 10.0, "svi": 10.0, "": 0.5}
