@@ -77,10 +77,10 @@ def frdm(options: BenchOptions, progress: Progress | None = None) -> Block:
 def _ablations() -> dict[str, Mapping[str, Any]]:
     """What the method itself lists, in front of it the whole network."""
     try:
-        listed = import_module("filmrestore.restorers.frdm.ablations").ablations()
+        listed = import_module("filmrestore.restorers.frdm.ablations").ABLATIONS
     except ModuleNotFoundError:
-        listed = ()
-    return {"": {}, **{f"without {one.name}": one.settings for one in listed}}
+        listed = {}
+    return {"": {}, **listed}
 
 
 def _segmentation() -> str:
