@@ -9,8 +9,19 @@ BENCHES: dict[str, str] = {
     "restore": "filmrestore.bench.restore:run",
     "speed": "filmrestore.bench.speed:run",
     "exact": "filmrestore.bench.exact:run",
+    "methods": "filmrestore.bench.methods.table:run",
 }
 """Name -> "module:function"; the function takes `BenchOptions` and a progress call, and gives the figures."""
+
+
+CLAIMS: dict[str, str] = {
+    "restormer": "filmrestore.bench.methods.claims:restormer",
+    "svi": "filmrestore.bench.methods.inverse:compared",
+    "divd": "filmrestore.bench.methods.blur:compared",
+    "iide": "filmrestore.bench.methods.claims:iide",
+    "frdm": "filmrestore.bench.methods.claims:frdm",
+}
+"""Paper -> "module:function" that holds its claim against ours; it takes what a bench does, and gives a block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +40,8 @@ class BenchOptions:
         full: The long form: more sequences, more frames, more cases.
         vapoursynth: Python that has VapourSynth, MVTools and DeScratch; None looks on PATH.
         device: Where the restorer runs.
+        claims: Papers' claims to hold against ours, by name, beside the table of methods (`methods`).
+        only_claims: Without that table.
     """
 
     out_dir: Path
@@ -42,3 +55,5 @@ class BenchOptions:
     full: bool = False
     vapoursynth: str | None = None
     device: str = "cpu"
+    claims: tuple[str, ...] = ()
+    only_claims: bool = False

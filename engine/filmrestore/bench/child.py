@@ -6,6 +6,7 @@ Usage (by `measured` and `start`): python -m filmrestore.bench.child JOB.json
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import random
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
 
 from ..errors import FilmRestoreError
 from ..nodes.job import RestoreJob, load_device
@@ -41,6 +43,7 @@ class Measured:
         cpu_s: Processor time from then on, all threads added up.
         peak_mib: Largest resident memory of the process and all of its children together.
         trace_mib: That memory over time, one sample in 50 ms.
+        parameters: Numbers that the networks learned which it had loaded when it was ready.
     """
 
     report: dict[str, Any]
@@ -49,28 +52,40 @@ class Measured:
     cpu_s: float
     peak_mib: float
     trace_mib: list[float]
+    parameters: int = 0
 
 
-def write_job(path: Path, job: RestoreJob, *, shuffled: bool = False) -> None:
-    """Store a job for the child; `shuffled` delays each patch at random so that patches end in another order."""
+def write_job(path: Path, job: RestoreJob, *, shuffled: bool = False, cores: int = 0) -> None:
+    """Store a job for the child.
+
+    Args:
+        path: Where.
+        job: What it does.
+        shuffled: Delays each patch at random so that patches end in another order.
+        cores: That one patch may use; 0 leaves it to torch.
+    """
     values = dataclasses.asdict(job) | {"settings": job.settings.to_dict(), "roi": None}
-    path.write_text(json.dumps({"job": values, "shuffled": shuffled}))
+    path.write_text(json.dumps({"job": values, "shuffled": shuffled, "cores": cores}))
 
 
-def start(job_file: Path) -> subprocess.Popen[str]:
+def start(job_file: Path, module: str = "filmrestore.bench.child") -> subprocess.Popen[str]:
     """Start a child; its standard output says `READY`, then gives the report as one line of JSON."""
-    command = [sys.executable, "-m", "filmrestore.bench.child", str(job_file)]
+    command = [sys.executable, "-m", module, str(job_file)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def measured(job_file: Path) -> Measured:
+def measured(job_file: Path, module: str = "filmrestore.bench.child") -> Measured:
     """Run a child to its end.
+
+    Args:
+        job_file: Read by the child.
+        module: What it runs; its report has "cpu_s" and may have "parameters".
 
     Raises:
         FilmRestoreError: it failed; its last words are in the message.
     """
     began = time.perf_counter()
-    child = start(job_file)
+    child = start(job_file, module)
     trace: list[float] = []
     watcher = threading.Thread(target=_watch, args=(child.pid, trace), daemon=True)
     watcher.start()
@@ -90,7 +105,7 @@ def measured(job_file: Path) -> Measured:
         assert pipe is not None
         pipe.close()
     if child.returncode or first != READY:
-        raise FilmRestoreError(f"the restore process ended with {child.returncode}: {''.join(errors)[-600:]}")
+        raise FilmRestoreError(f"the measured process ended with {child.returncode}: {''.join(errors)[-600:]}")
     report = json.loads(answer)
     return Measured(
         report=report,
@@ -99,6 +114,7 @@ def measured(job_file: Path) -> Measured:
         cpu_s=report.pop("cpu_s"),
         peak_mib=max(usage.ru_maxrss / 1024, *trace, 0.0),
         trace_mib=trace,
+        parameters=report.pop("parameters", 0),
     )
 
 
@@ -139,13 +155,23 @@ def main(job_file: str) -> int:
     job = RestoreJob(**stored["job"] | {"settings": RestoreSettings.from_dict(stored["job"]["settings"])})
     if stored["shuffled"]:
         vars(node)["load_device"] = lambda job: _Shuffled(load_device(job))
-    load_device(job)  # what is loaded once counts as start-up
+    if stored["cores"]:
+        torch.set_num_threads(stored["cores"])
+    restorer = load_device(job)  # what is loaded once counts as start-up
+    learned = _parameters()
+    del restorer
     print(READY, flush=True)
     began = time.process_time()
     report = node.restore(job)
     cpu_s = time.process_time() - began
-    print(json.dumps(dataclasses.asdict(report) | {"cpu_s": cpu_s}))
+    print(json.dumps(dataclasses.asdict(report) | {"cpu_s": cpu_s, "parameters": learned}))
     return 0
+
+
+def _parameters() -> int:
+    """Of all networks in this process: restorers keep theirs in many ways, and load nothing else."""
+    found = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.nn.Parameter)]
+    return sum(parameter.numel() for parameter in found)
 
 
 if __name__ == "__main__":

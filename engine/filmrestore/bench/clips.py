@@ -165,7 +165,7 @@ def build(plan: Plan, bench_dir: Path, pieces_dir: Path | None, frames: int, see
         InputError: a clean clip or the pieces are missing.
     """
     rng = np.random.default_rng([seed, zlib.crc32(plan.name.encode())])
-    linear = [to_linear(_grained(frame, plan.grain, rng)) for frame in _footage(plan, bench_dir, frames)]
+    linear = [to_linear(_grained(frame, plan.grain, rng)) for frame in footage(plan, bench_dir, frames)]
     if plan.damage == "none":
         clean = _scanned(linear)
         return Clip(plan=plan, scan=clean, truth=clean)
@@ -194,7 +194,7 @@ def _modelled(plan: Plan, linear: list[Floats], seed: int) -> Clip:
     )
 
 
-def _footage(plan: Plan, bench_dir: Path, frames: int) -> list[Floats]:
+def footage(plan: Plan, bench_dir: Path, frames: int) -> list[Floats]:
     """Frames of the clean clip in display values, shrunk by two: that hides its compression."""
     import av
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..bench import BENCHES, BenchOptions
+from ..bench import BENCHES, CLAIMS, BenchOptions
 from ..errors import UsageError
 from .options import GroupedCommand, takes_progress
 from .progress import display
@@ -32,14 +32,37 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--full", is_flag=True, help="The long form.")
 @click.option("--vapoursynth", metavar="PYTHON", help="Python that has VapourSynth, MVTools and DeScratch.")
 @click.option("--device", default="cpu", show_default=True)
+@click.option(
+    "--claims", "every_claim", is_flag=True, help="With the table of methods, each paper's claim against ours."
+)
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    type=click.Choice(tuple(CLAIMS)),
+    help="This paper's alone, without the table; may be given again.",
+)
 @takes_progress
-def command(*, name: str, out_dir: Path, progress: str, as_json: bool, **values: Any) -> None:
+def command(
+    *,
+    name: str,
+    out_dir: Path,
+    every_claim: bool,
+    claims: tuple[str, ...],
+    progress: str,
+    as_json: bool,
+    **values: Any,
+) -> None:
     """Measure, and write the tables of one bench."""
+    if name != "methods" and (every_claim or claims):
+        raise UsageError(f"bench {name} has no claims: leave --claims and --claim to bench methods")
     module, function = BENCHES[name].split(":")
     try:
         run = getattr(import_module(module), function)
     except ModuleNotFoundError as error:
         raise UsageError(f"bench needs {error.name}: pip install 'filmrestore[bench]'") from error
     with display(progress) as shown:
-        figures = run(BenchOptions(out_dir=out_dir, **values), shown)
+        wanted = tuple(CLAIMS) if every_claim else claims
+        alone = bool(claims) and not every_claim
+        figures = run(BenchOptions(out_dir=out_dir, claims=wanted, only_claims=alone, **values), shown)
     click.echo(json.dumps(figures) if as_json else str(out_dir / f"{name}.md"))
