@@ -33,6 +33,8 @@ FACTS = Facts(
 
 CORE, MARGIN = 64, 16
 """The sampler runs in blocks of `CORE` pixels with `MARGIN` around them."""
+SHOWN, UNSHOWN = 0.95, 0.85
+"""The neighbours' share in the base from which it stays as it is, and up to which the sampler's picture replaces it."""
 INVENTED = 0.04
 """Net units: a pixel that the sampler moved by more than this, grain apart, is generated."""
 
@@ -104,20 +106,21 @@ class FrdmRestorer:
             estimates = list(bases(view.window[0], confidence, view.present[0], wanted, coarse=final))
         for index, base in zip(wanted, estimates, strict=True):
             picture = base.picture
-            if final and bool(base.inside.any()):
+            if final:
                 with view.context.stage("denoise"):
                     picture = self._sampled(view, guidance, index, base)
             yield Answer(picture, confidence[index : index + 1], _origin(base, picture))
 
     def _sampled(self, view: View, guidance: Guidance, index: int, base: Base) -> Float[Tensor, "1 3 h w"]:
-        """The base, and inside the matte what the sampler makes of it, block by block."""
-        picture, inside = base.picture.clone(), base.inside
-        for core, around in _parts(inside[0, 0]):
+        """The base, and inside the matte what the sampler makes of it where no neighbour shows it, block by block."""
+        picture = base.picture.clone()
+        share = ((SHOWN - base.trust) / (SHOWN - UNSHOWN)).clamp(0, 1) * base.inside
+        for core, around in _parts(share[0, 0] > 0):
             clean = self._walked(view, guidance, index, base, around)
             top, left = core.y0 - around.y0, core.x0 - around.x0
             clean = clean[..., top : top + core.height, left : left + core.width]
             target = picture[(..., *core.slices)]
-            target.copy_(torch.where(inside[(..., *core.slices)], clean, target))
+            target.copy_(torch.lerp(target, clean, share[(..., *core.slices)]))
         return picture
 
     def _walked(self, view: View, guidance: Guidance, index: int, base: Base, part: Box) -> Float[Tensor, "1 3 h2 w2"]:
@@ -138,7 +141,7 @@ class FrdmRestorer:
 
 
 def _parts(inside: Bool[Tensor, "h w"]) -> list[tuple[Box, Box]]:
-    """Boxes that hold some matte: (core, core with its margin), clipped to the patch; all of it where that is less."""
+    """Boxes that hold some of it: (core, core with its margin), clipped to the patch; all of it where that is less."""
     height, width = inside.shape
     whole = Box(x0=0, y0=0, x1=width, y1=height)
     parts = []
