@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from ...frame import Box
 from ..base import Context, Facts, Origin, Restored
-from .base import Base, bases
+from .base import MARGIN as WIDER
+from .base import Base, bases, spread
 from .calibration import Calibration
 from .guidance import Guidance
 from .sampler import sample_bridge
@@ -33,6 +34,8 @@ FACTS = Facts(
 
 CORE, MARGIN = 64, 16
 """The sampler runs in blocks of `CORE` pixels with `MARGIN` around them."""
+LIKELY = 0.2
+"""Confidence from which the sampler is asked: a restore node at its defaults lays in no fainter mark."""
 SHOWN, UNSHOWN = 0.95, 0.85
 """The neighbours' share in the base from which it stays as it is, and up to which the sampler's picture replaces it."""
 INVENTED = 0.04
@@ -108,13 +111,14 @@ class FrdmRestorer:
             picture = base.picture
             if final:
                 with view.context.stage("denoise"):
-                    picture = self._sampled(view, guidance, index, base)
+                    picture = self._sampled(view, guidance, index, base, _unseen(base, confidence[index : index + 1]))
             yield Answer(picture, confidence[index : index + 1], _origin(base, picture))
 
-    def _sampled(self, view: View, guidance: Guidance, index: int, base: Base) -> Float[Tensor, "1 3 h w"]:
-        """The base, and inside the matte what the sampler makes of it where no neighbour shows it, block by block."""
+    def _sampled(
+        self, view: View, guidance: Guidance, index: int, base: Base, share: Float[Tensor, "1 1 h w"]
+    ) -> Float[Tensor, "1 3 h w"]:
+        """The base, and of what the sampler makes of it a share, block by block where that is above 0."""
         picture = base.picture.clone()
-        share = ((SHOWN - base.trust) / (SHOWN - UNSHOWN)).clamp(0, 1) * base.inside
         for core, around in _parts(share[0, 0] > 0):
             clean = self._walked(view, guidance, index, base, around)
             top, left = core.y0 - around.y0, core.x0 - around.x0
@@ -138,6 +142,12 @@ class FrdmRestorer:
 
         coarse = None if base.coarse is None else base.coarse[cut]
         return sample_bridge(model, scan, start, hole, view.noise(index, part), coarse)
+
+
+def _unseen(base: Base, confidence: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 1 h w"]:
+    """0..1, how much of a pixel's clean picture is the sampler's: what is likely damaged and no neighbour shows."""
+    share = ((SHOWN - base.trust) / (SHOWN - UNSHOWN)).clamp(0, 1) * base.inside
+    return share * spread(confidence >= LIKELY, WIDER)
 
 
 def _parts(inside: Bool[Tensor, "h w"]) -> list[tuple[Box, Box]]:
