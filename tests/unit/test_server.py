@@ -234,9 +234,7 @@ def test_a_client_that_dies_while_its_last_patch_is_at_work_leaves_nothing(runti
 
 
 def test_a_client_that_does_not_read_hinders_nobody_and_gets_all_its_answers(runtime: Path) -> None:
-    with running(
-        runtime
-    ):  # with the usual patience: on a busy machine the frame takes longer than the tests' short one
+    with running(runtime):  # with the usual patience: a busy machine needs longer than the tests' short one
         raw = RawClient(runtime)
         asking = threading.Thread(target=lambda: [raw.say({"type": "settings", "id": n}) for n in range(1, 301)])
         asking.start()
