@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 
+import pytest
 from jaxtyping import install_import_hook
 
 # Before any test imports them: small tensors on many threads take longer, and results differ in the last bit.
@@ -18,3 +19,11 @@ atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 # Tensor shapes and dtypes in signatures are checked at every call.
 install_import_hook(("filmrestore.motion", "filmrestore.restorers.frdm"), "beartype.beartype")
+
+
+@pytest.fixture
+def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' quick restorer in the place of the default method's."""
+    from filmrestore.restorers.base import REGISTRY
+
+    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from restoring import SETTINGS, job
 
 from film import SPECKS, picture, read_codes, write_image
 from filmrestore.analysis import Analysis, analyse
@@ -27,26 +28,19 @@ from filmrestore.fixes.verify import VerifyJob, verify
 from filmrestore.frame import Format
 from filmrestore.media import open_shot
 from filmrestore.nodes.estimate import plan
-from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.live import Ask, LiveEngine, Plate
 from filmrestore.nodes.ranks import Ranks
 from filmrestore.nodes.restore import restore
 from filmrestore.nodes.windows import most_read, plan_units, without
 from filmrestore.protocol import repeats_in, window_of
 from filmrestore.restorers.base import REGISTRY
-from filmrestore.settings import RestoreSettings
 
 FILM = (1000, 1001, 1002, 1003, 1003, 1004, 1005, 1006, 1006, 1006, 1007, 1008, 1009)
 """Frame of the film that each frame of the reel shows, from 1000 on."""
 REEL = range(1000, 1000 + len(FILM))
 REPEATS = (1004, 1008, 1009)
-SETTINGS = RestoreSettings(grain=0.0)
+pytestmark = pytest.mark.usefixtures("median_restorer")
 REAL = Path("../shared/data/real/market_street_1906")
-
-
-@pytest.fixture(autouse=True)
-def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
 
 
 def write_reel(folder: Path, film: Sequence[int]) -> str:
@@ -64,17 +58,6 @@ def write_reel(folder: Path, film: Sequence[int]) -> str:
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_reel(tmp_path_factory.mktemp("reel") / "scan", FILM)
-
-
-def job(scan: str, out: Path, **changes: object) -> RestoreJob:
-    plain: dict[str, object] = {
-        "source": scan,
-        "output": str(out / "clean.####.png"),
-        "settings": SETTINGS,
-        "threads": 2,
-        "colourspace": "srgb",
-    }
-    return RestoreJob(**{**plain, **changes})  # type: ignore[arg-type]
 
 
 def clean(folder: Path) -> dict[int, NDArray[np.generic]]:

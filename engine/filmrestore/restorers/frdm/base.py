@@ -62,7 +62,7 @@ def bases(
         coarse: Whether large defects get `Base.coarse` too.
         neighbours: Whether other frames are asked at all.
     """
-    inside, damaged = _spread(confidence >= FIRES, MARGIN), _spread(confidence >= DAMAGED, SPREAD)
+    inside, damaged = spread(confidence >= FIRES, MARGIN), spread(confidence >= DAMAGED, SPREAD)
     asked = [index for index in wanted if bool(inside[index].any())]
     holes = damaged.clone()
     holes[asked] |= inside[asked]
@@ -92,7 +92,8 @@ def _recovered(
         yield torch.from_numpy(answer.picture).permute(2, 0, 1)[None], torch.from_numpy(answer.trust)[None, None]
 
 
-def _spread(mask: Bool[Tensor, "t 1 h w"], radius: int) -> Bool[Tensor, "t 1 h w"]:
+def spread(mask: Bool[Tensor, "t 1 h w"], radius: int) -> Bool[Tensor, "t 1 h w"]:
+    """The mask, wider by so many pixels on each side."""
     return functional.max_pool2d(mask.float(), 2 * radius + 1, stride=1, padding=radius) > 0
 
 
