@@ -71,8 +71,8 @@ def repaint(
         walk: Settings.
         draw: Noise.
 
-    Source: A. Lugmayr et al., "RePaint", 2022, algorithm 1, with DDIM's form of the step as in diffusers. Starting from a
-    guess: H. Chung et al., "Come-Closer-Diffuse-Faster", 2022.
+    Source: A. Lugmayr et al., "RePaint", 2022, algorithm 1, with DDIM's form of the step as in diffusers. Starting from
+    a guess: H. Chung et al., "Come-Closer-Diffuse-Faster", 2022.
     """
     path = walk.path(prior)
     x = draw(0) if walk.start == 1 else noised(prior, known, path[0], draw(0))
