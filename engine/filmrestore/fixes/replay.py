@@ -14,6 +14,8 @@ from ..errors import Cancelled, FilmRestoreError, InputError, LedgerError
 from ..frame import Codes, Format, Frame
 from ..media import Shot, Writer, open_shot, open_writer
 from ..media.patterns import format_span
+from ..wide.lay import lay
+from ..wide.record import Wide
 from .ledger import Ledger
 from .model import FrameRecord, RecordedFix, bit_pattern, codes_checksum, scan_facts
 from .selection import Selection
@@ -55,7 +57,8 @@ class ApplyReport:
     Attributes:
         frames: Frames asked for.
         written, skipped: Of them, written now, and left as they were.
-        applied, left_out: Fixes laid over the scan, and not (edited out, rejected or chosen by `without`).
+        applied, left_out: Fixes laid over the scan, and not (edited out, rejected or chosen by `without`); those of
+            whole frames count too.
         other_scans: Frames whose scan differs, outside the fixes, from the one that was restored.
         unrecorded: Frames of the scan that the ledger does not hold, where no span was asked for.
         failed: Frame -> why.
@@ -178,12 +181,14 @@ def _apply_frame(
         report.skipped += 1
         return
     frame = shot.read(number)
-    record, fixes = chosen.of(number)
+    record, fixes, wide = chosen.of(number)
     if codes_checksum(frame.codes) != record.scan_codes:
         report.other_scans.append(number)
     result = apply_fixes(frame, fixes)
-    report.applied += len(fixes)
-    report.left_out += record.fixes - len(fixes)
+    result = result.replaced(lay(result.codes, wide, frame.format))
+    applied = len(fixes) + len(wide)
+    report.applied += applied
+    report.left_out += record.fixes + record.wide - applied
     is_one_file = writer.format.container == "movie"
     if job.overwrite == "changed" and not is_one_file and _holds(writer.path_of(number), result.codes):
         report.skipped += 1
@@ -217,8 +222,8 @@ class _Chosen:
     def __init__(self, ledger: Ledger, without: Selection, mask: _Mask | None) -> None:
         self._ledger, self._without, self._mask = ledger, without, mask
 
-    def of(self, number: int) -> tuple[FrameRecord, list[RecordedFix]]:
-        """The record of a frame and its chosen fixes."""
+    def of(self, number: int) -> tuple[FrameRecord, list[RecordedFix], list[Wide]]:
+        """The record of a frame and its chosen fixes; a painted mask leaves out none of the whole frame."""
         part = self._ledger.read(number)
         if part is None:
             raise LedgerError(f"frame {number} is not in {self._ledger.path}: restore it, or leave it out of -F")
@@ -227,7 +232,8 @@ class _Chosen:
         if self._mask is not None and chosen:
             painted = self._mask.read(number)
             chosen = [entry for entry in chosen if not (painted[entry.fix.where.slices] & entry.pixels.mask).any()]
-        return part.record, chosen
+        wide = [fix for fix in self._ledger.wide(number) if fix.state == "applied" and fix not in self._without]
+        return part.record, chosen, wide
 
 
 class _Mask:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from ..errors import InputError, LedgerError, UsageError
 from ..frame import Codes, Frame
 from ..media import Shot, open_shot
+from ..wide.lay import lay
+from ..wide.record import Wide
 from .ledger import Ledger
 from .parts import FramePart
 from .result import open_result
@@ -141,7 +143,8 @@ class _Expected:
 
     Attributes:
         scan: The scan's frame.
-        codes: What the result must hold.
+        codes: What the result must hold: frame-wide fixes come after all others. Their arithmetic is the one thing that
+            is not written twice: it is additions and products of what the ledger says.
         fixes: Ids of the fixes, 0 for none.
         owner: Shape (h, w): index into `fixes` of the applied fix that changes a pixel.
         is_whole: Whether every fix that was found is in.
@@ -163,7 +166,21 @@ class _Expected:
         report.applied += len(applied)
         report.left_out += part.record.fixes - len(applied)
         report.changed += int((self.owner > 0).sum())
-        self.is_whole = len(applied) == part.record.fixes
+        wide = self._wide(part, ledger, without, report)
+        self.codes = lay(self.codes, wide, scan.format)
+        report.wide += len(wide)
+        self.is_whole = (len(applied), len(wide)) == (part.record.fixes, part.record.wide)
+
+    def _wide(self, part: FramePart, ledger: Ledger, without: Selection, report: VerifyReport) -> list[Wide]:
+        try:
+            found = ledger.wide(self.scan.number)
+        except LedgerError as error:
+            report.add(Failure(frame=self.scan.number, kind="ledger", text=str(error)))
+            return []
+        applied = [fix for fix in found if fix.state == "applied" and fix not in without]
+        report.left_out += part.record.wide - len(applied)
+        report.fixes += part.record.wide
+        return applied
 
     def _lay(
         self, box: tuple[int, int, int, int], name: str, mask: NDArray[np.bool_], before: Codes, after: Codes

@@ -24,6 +24,7 @@ from ..media.planes import plane_container
 from ..media.writer import is_folder, output_pattern
 from ..restorers.base import Facts, Restorer, load_restorer
 from ..settings import RestoreSettings
+from ..wide.plan import is_wide
 from .ranks import Ranks
 from .resuming import check_overwrite, check_stopped
 from .windows import Unit, plan_units
@@ -160,11 +161,16 @@ def check_job(job: RestoreJob) -> None:
     """Refuses what cannot be meant.
 
     Raises:
-        UsageError: an unknown word, or no threads.
+        UsageError: an unknown word, no threads, or a part of the frame to be kept and all of it to be changed.
     """
     check_overwrite(job.overwrite)
     if job.on_error not in ("stop", "skip", "copy"):
         raise UsageError(f"on_error is {job.on_error!r}: choose one of stop, skip, copy")
+    if (job.roi is not None or job.protect is not None) and job.settings.output == "result" and is_wide(job.settings):
+        raise UsageError(
+            "a region or a protect mask says what must stay, and deflicker, unfade and stabilise change the whole frame: "
+            "leave one or the other out; two runs do both, the second over the first's result"
+        )
     if job.threads < 1:
         raise UsageError(f"threads is {job.threads}: give 1 or more")
 

@@ -16,6 +16,8 @@ from ..frame import Box, Frame
 from ..grain import GrainModel
 from ..restorers.base import Facts, Restorer, numeric_class
 from ..settings import RestoreSettings
+from ..wide.lay import lay
+from ..wide.record import Wide
 from .composite import Repair, repair, view
 from .job import mapped
 from .kept import Kept, Name
@@ -53,6 +55,7 @@ class FrameJob:
         colour: Of the clip.
         restorer: The method's.
         grain: The reel's.
+        wide: Fixes of the whole frame, laid over it last.
         protect: (h, w, 1), 0..1.
         maps: Defect maps by frame, (h, w, 1).
         defect_alpha: The frames' alpha is the defect map.
@@ -70,6 +73,7 @@ class FrameJob:
     colour: Colour
     restorer: Restorer
     grain: GrainModel | None = None
+    wide: tuple[Wide, ...] = ()
     protect: F32 | None = None
     maps: Mapping[int, F32] = field(default_factory=dict)
     defect_alpha: bool = False
@@ -93,8 +97,8 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
     meter = Meter()
     frame, settings = job.frames[job.number], job.settings
     if settings.output == "result" and settings.strength * settings.mix == 0:
-        box = _everything(frame) if job.whole else NOTHING
-        return box, frame.codes[box.slices], _facts(meter, started)
+        box = _everything(frame) if job.whole or job.wide else NOTHING
+        return box, np.asarray(lay(frame.codes, job.wide, frame.format)[box.slices], np.float32), _facts(meter, started)
     maps = _maps(job)
     blended = _blended(job, maps, kept, meter)
     job.cancelled()  # the patches are kept; what follows takes a second on a large frame
@@ -112,10 +116,11 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         marks=not job.restorer.facts.cause,
         meter=meter,
     )
-    is_partial = settings.output == "result" and not job.whole
+    is_partial = settings.output == "result" and not job.whole and not job.wide
     box = _changed(done) if is_partial else _everything(frame)
     facts = {"taken_back": done.taken_back, "changed": int(np.count_nonzero(done.origin)), **_facts(meter, started)}
-    return box, _pixels(box, frame, done, settings), facts
+    pixels = _pixels(box, frame, done, settings)
+    return box, np.asarray(lay(pixels, job.wide, frame.format), np.float32), facts
 
 
 def _blended(job: FrameJob, maps: Mapping[int, F32], kept: Kept, meter: Meter) -> Blended:

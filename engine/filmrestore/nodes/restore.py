@@ -35,6 +35,9 @@ from ..grain import GrainModel
 from ..media import Writer, atomic_bytes, open_writer, write_plane
 from ..restorers.base import numeric_class
 from ..scenes import read_cuts
+from ..wide.lay import lay
+from ..wide.plan import WidePlan, is_wide
+from ..wide.record import Wide
 from .claims import Claims
 from .composite import marked, repair, view, widened
 from .inputs import Inputs
@@ -120,6 +123,9 @@ class _Run:
         analysis = reel_analysis(job, self.shot, self.colour, progress, cancelled)
         self._cuts = read_cuts(job.cuts, self.shot) if job.cuts else analysis.cuts
         self._grain: GrainModel | None = analysis.grain
+        self._wide = None
+        if job.settings.output == "result" and is_wide(job.settings):
+            self._wide = WidePlan(analysis, self._cuts, job.settings, self.colour, self.shot.format)
         self._inputs = Inputs(self.shot, analysis.digest(), roi=job.roi, protect=self._protect, defect_map=self._map)
         self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
         facts = self.restorer.facts
@@ -334,6 +340,9 @@ class _Run:
             )
         result = frame.codes.copy()
         result[:, :, list(frame.format.picture)] = view(settings.output, frame, done, settings.mix)
+        wide = self._wide.of(number) if self._wide is not None else ()
+        with self.meter.stage("frame-wide"):
+            result = lay(result, wide, frame.format)
         record = FrameRecord(
             frame=number,
             run="",
@@ -346,7 +355,14 @@ class _Run:
             inputs=self._inputs.digest(number, unit),
             seconds=perf_counter() - started,
         )
-        return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, spared=done.taken_back)
+        return _Made(
+            frame=frame.replaced(result),
+            matte=done.matte,
+            record=record,
+            fixes=fixes,
+            wide=wide,
+            spared=done.taken_back,
+        )
 
     def _given(self, frame: Frame, maps: Mapping[int, F32] | None, source: int) -> dict[Cause, NDArray[np.bool_]]:
         """Causes that are known beforehand, and where they hold, (h, w); `source` is the frame whose map counts."""
@@ -367,7 +383,7 @@ class _Run:
                 write_plane(self._matte_pattern.path_of(number), made.matte, like=made.frame)
             record = structs.replace(made.record, seconds=round(made.record.seconds + share, 4))
             self._writer.discard(number)
-            self._ledger.write(record, made.fixes)
+            self._ledger.write(record, made.fixes, made.wide)
             self._writer.write(made.frame)
         self._made.add(number)
         self.report.restored += 1
@@ -397,4 +413,5 @@ class _Made:
     matte: F32
     record: FrameRecord
     fixes: list[RecordedFix]
+    wide: tuple[Wide, ...]
     spared: int
