@@ -37,15 +37,19 @@ def plate(seed: int, height: int = HEIGHT + 120, width: int = WIDTH + 200) -> F6
     return 0.02 + 0.78 * ranked**2
 
 
-def moving(number: int, scene: F64, *, pan: float = 1.5, shift: tuple[float, float] = (0.0, 0.0)) -> F64:
+def moving(
+    number: int, scene: F64, *, pan: float = 1.5, shift: tuple[float, float] = (0.0, 0.0), ball: bool = True
+) -> F64:
     """Frame `number` of a pan over the scene, with a bright ball that crosses it; `shift` moves all of it, px."""
     x, y = 20 + pan * number + shift[0], 20.0 + shift[1]
     matrix = np.array(((1.0, 0.0, x), (0.0, 1.0, y)))
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     light = cv2.warpAffine(scene, matrix, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    if not ball:
+        return np.clip(light, 0.0, 1.0)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    ball = np.hypot(rows - 70 + shift[1], columns - (10 + 3.0 * number) % (WIDTH + 40) + 20 + shift[0])
-    cover = np.clip(14.5 - ball, 0, 1)[..., None]
+    away = np.hypot(rows - 70 + shift[1], columns - (10 + 3.0 * number) % (WIDTH + 40) + 20 + shift[0])
+    cover = np.clip(14.5 - away, 0, 1)[..., None]
     return np.clip(light * (1 - cover) + 0.7 * cover, 0.0, 1.0)
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..errors import Cancelled, FilmRestoreError, InputError, LedgerError
+from ..errors import Cancelled, FilmRestoreError, InputError, LedgerError, MissingFrames
 from ..frame import Codes, Format, Frame
 from ..media import Shot, Writer, open_shot, open_writer
 from ..media.patterns import format_span
 from ..wide.lay import lay
 from ..wide.record import Wide
 from .ledger import Ledger
+from .lost import blank, is_lost
 from .model import FrameRecord, RecordedFix, bit_pattern, codes_checksum, scan_facts
 from .selection import Selection
 
@@ -129,12 +130,13 @@ def apply(job: ApplyJob, progress: Progress | None = None, cancelled: Callable[[
     if not ledger.frames:
         raise LedgerError(f"{job.ledger} holds no frame: restore the scan again, or give the ledger that is meant")
     span = job.span or format_span(ledger.frames, whole=True)
-    with open_shot(job.source, span) as shot:
+    with open_shot(job.source, span, missing="allow") as shot:
         check_fits(ledger, shot.format)
+        frames = _there(shot, ledger)
         chosen = _Chosen(
             ledger, without, _Mask(job.without_mask, shot.format) if job.without_mask is not None else None
         )
-        report = ApplyReport(frames=len(shot.frames))
+        report = ApplyReport(frames=len(frames))
         if job.span is None:
             report.unrecorded = sorted(set(shot.available).difference(ledger.frames))
         if job.overwrite == "never" and Path(job.output).is_file():
@@ -142,7 +144,7 @@ def apply(job: ApplyJob, progress: Progress | None = None, cancelled: Callable[[
             return report
         history = f"filmrestore {__version__} apply {ledger.header.settings_digest}"
         with open_writer(job.output, like=shot, lossy=job.lossy, overwrite=True, history=history) as writer:
-            for done, number in enumerate(shot.frames, 1):
+            for done, number in enumerate(frames, 1):
                 if cancelled is not None and cancelled():
                     raise Cancelled("stopped; every finished frame is kept: run the same command again to go on")
                 try:
@@ -152,6 +154,22 @@ def apply(job: ApplyJob, progress: Progress | None = None, cancelled: Callable[[
                 if progress is not None:
                     progress("apply", done, report.frames)
     return report
+
+
+def _there(shot: Shot, ledger: Ledger) -> tuple[int, ...]:
+    """The frames of the span: those of the scan, and those that were rebuilt without one.
+
+    Raises:
+        MissingFrames: one is in neither.
+    """
+    records = {number: ledger.record(number) for number in shot.missing}
+    absent = [number for number, record in records.items() if record is None or not is_lost(record)]
+    if absent:
+        raise MissingFrames(
+            f"{shot.path}: {len(absent)} frames of the span are not there: {format_span(absent)}; copy them again, or "
+            "give the span that is"
+        )
+    return tuple(sorted((*shot.frames, *shot.missing)))
 
 
 def check_fits(ledger: Ledger, format: Format) -> None:
@@ -180,8 +198,8 @@ def _apply_frame(
     if job.overwrite == "never" and writer.exists(number):
         report.skipped += 1
         return
-    frame = shot.read(number)
     record, fixes, wide = chosen.of(number)
+    frame = blank(shot, number) if is_lost(record) else shot.read(number)
     if codes_checksum(frame.codes) != record.scan_codes:
         report.other_scans.append(number)
     result = apply_fixes(frame, fixes)

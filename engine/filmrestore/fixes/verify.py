@@ -21,6 +21,7 @@ from ..media import Shot, open_shot
 from ..wide.lay import lay
 from ..wide.record import Wide
 from .ledger import Ledger
+from .lost import blank, is_lost
 from .parts import FramePart
 from .result import open_result
 from .selection import Selection
@@ -114,13 +115,18 @@ def _verify_frame(
     scan: Shot, result: Shot, ledger: Ledger, without: Selection, number: int, report: VerifyReport
 ) -> None:
     report.frames += 1
-    for place, there in (("scan", scan.available), ("result", result.available)):
-        if number not in there:
+    try:
+        part = ledger.read(number)
+    except LedgerError as error:
+        report.add(Failure(frame=number, kind="missing", text=f"frame {number}: cannot be read: {error}"))
+        return
+    lost = part is not None and is_lost(part.record)
+    for place, is_there in (("scan", lost or number in scan), ("result", number in result)):
+        if not is_there:
             report.add(Failure(frame=number, kind="missing", text=f"frame {number}: not in the {place}"))
             return
     try:
-        part = ledger.read(number)
-        before, after = scan.read(number), result.read(number)
+        before, after = blank(scan, number) if lost else scan.read(number), result.read(number)
     except (InputError, LedgerError) as error:
         report.add(Failure(frame=number, kind="missing", text=f"frame {number}: cannot be read: {error}"))
         return
@@ -135,7 +141,8 @@ def _verify_frame(
         if expected.is_whole and _checksum(after.codes) != part.record.result_codes:
             text = f"frame {number}: the result's codes are not those that were written (checksum)"
             report.add(Failure(frame=number, kind="checksum", text=text))
-        _verify_around(scan, result, before, after, report)
+        if not lost:
+            _verify_around(scan, result, before, after, report)
 
 
 class _Expected:

@@ -26,8 +26,8 @@ from .degrade import lit, of_stock
 from .grain import apply_grain, measured_box, measured_frames
 from .job import restorer_on
 from .kept import Kept
-from .live_restore import NOTHING, FrameJob, restore_one, unit_of
-from .windows import Unit
+from .live_restore import NOTHING, FrameJob, restore_one
+from .windows import Unit, unit_of
 
 F32 = NDArray[np.float32]
 Key = tuple[str, int]

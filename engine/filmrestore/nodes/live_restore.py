@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -14,7 +14,7 @@ from ..cache import TileCache
 from ..colour import Colour
 from ..frame import Box, Frame
 from ..grain import GrainModel
-from ..restorers.base import Facts, Restorer, numeric_class
+from ..restorers.base import Restorer, numeric_class
 from ..settings import RestoreSettings
 from ..wide.lay import lay
 from ..wide.record import Wide
@@ -24,22 +24,11 @@ from .kept import Kept, Name
 from .lumas import Lumas
 from .mask_input import mask_values
 from .meter import Meter
-from .ranks import Ranks
 from .tiles import Blended, TileMaker
-from .windows import Unit, plan_units
+from .windows import Unit
 
 F32 = NDArray[np.float32]
 NOTHING = Box(x0=0, y0=0, x1=0, y1=0)
-
-
-def unit_of(
-    number: int, available: Sequence[int], cuts: Sequence[int], facts: Facts, repeats: Sequence[int] = ()
-) -> Unit:
-    """The window that restores `number`, with all of the frames that it restores along with it."""
-    ranks = Ranks(repeats, cuts)
-    stride = [n for n in available if ranks.rank(n) // facts.keep == ranks.rank(number) // facts.keep]
-    units = plan_units(stride, available, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
-    return next(unit for unit in units if number in unit.kept)
 
 
 @dataclass(frozen=True, kw_only=True)
