@@ -62,7 +62,9 @@ def coded(light: F64) -> F64:
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def write(folder: Path, frames: list[F64], *, first: int = 1001, grain: float = 0.006, skip: tuple[int, ...] = ()) -> str:
+def write(
+    folder: Path, frames: list[F64], *, first: int = 1001, grain: float = 0.006, skip: tuple[int, ...] = ()
+) -> str:
     """Writes light as 16-bit sRGB, with grain that is new in each frame; gives the pattern."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, light in enumerate(frames, first):

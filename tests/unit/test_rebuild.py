@@ -75,7 +75,9 @@ class Reel:
 
     def __init__(self, folder: Path) -> None:
         scene = plate(3)
-        self.clean = [moving(k, scene, pan=0.5, ball=False) for k in range(12)]  # slow: a median stands for the restorer
+        self.clean = [
+            moving(k, scene, pan=0.5, ball=False) for k in range(12)
+        ]  # slow: a median stands for the restorer
         frames = [light.copy() for light in self.clean]
         frames[4][50:54, 70:74] = 0.0
         frames[8][:, 50:120] = 0.9

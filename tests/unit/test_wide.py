@@ -89,7 +89,9 @@ def test_undoes_light_that_is_uneven_over_the_frame(tmp_path: Path) -> None:
     for settings in (RestoreSettings(), RestoreSettings(deflicker=1.0, deflicker_uneven=1.0)):
         _, _, done = corrected(pattern, settings)
         cells = [
-            cv2.resize(np.log(done[FIRST + k] + 0.02) - np.log(coded(clean[k]) + 0.02), (4, 3), interpolation=cv2.INTER_AREA)
+            cv2.resize(
+                np.log(done[FIRST + k] + 0.02) - np.log(coded(clean[k]) + 0.02), (4, 3), interpolation=cv2.INTER_AREA
+            )
             for k in range(40)
         ]
         left.append(float(np.diff(np.array(cells), axis=0).std()))
@@ -129,7 +131,9 @@ def test_codes_that_are_not_finite_keep_their_bits() -> None:
 
 def test_light_above_one_is_not_clipped() -> None:
     format = Format(width=1, height=1, channels=("Y",), dtype="float32", bits=32, container="exr", lossless=True)
-    done = lay(np.full((1, 1, 1), 40.0, np.float32), [Flicker(frame=1, settings="", gain=(1.1,), offset=(0.0,))], format)
+    done = lay(
+        np.full((1, 1, 1), 40.0, np.float32), [Flicker(frame=1, settings="", gain=(1.1,), offset=(0.0,))], format
+    )
     assert done[0, 0, 0] == np.float32(44.0)
 
 

@@ -81,7 +81,9 @@ class VerifyReport(msgspec.Struct, kw_only=True):
     def text(self) -> str:
         """The report for people."""
         verdict = "verified" if self.ok else "FAILED" if self.failures else "not provable"
-        rest = f"and {self.wide} fixes of whole frames say the rest" if self.wide else "every other one must be the scan's"
+        rest = (
+            f"and {self.wide} fixes of whole frames say the rest" if self.wide else "every other one must be the scan's"
+        )
         lines = [
             f"{verdict}: {self.frames} frames, {self.pixels} pixels",
             f"  {self.changed} pixels changed by {self.applied} fixes; {rest}",

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..fixes import Fix, Ledger, RecordedFix
 from ..fixes.replay import apply_fixes
-from ..wide.lay import lay
 from ..frame import Box, Codes
 from ..media import Shot
+from ..wide.lay import lay
 from .pictures import Display, crop_around, jpeg, paint_matte, png, shrink, shrink_codes
 from .survey import FrameSum, doubt
 

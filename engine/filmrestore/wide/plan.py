@@ -67,20 +67,13 @@ class WidePlan:
         self._cuts = tuple(sorted(cuts))
         wants_light = max(settings.deflicker, settings.deflicker_uneven) > 0
         self._light = self._series.over("light", self._unlike) if wants_light else None
-        self._gate = self._series.over("gate", _unrest_of_gate) if settings.stabilise > 0 else None
+        self._gate = self._series.over("gate", _off_place) if settings.stabilise > 0 else None
         self._fades = self._faded(analysis, colour) if settings.unfade > 0 else {}
 
     def of(self, number: int) -> tuple[Wide, ...]:
         """The fixes of a frame; one that is lost gets what lies between its neighbours'."""
         found: list[Wide | None] = [self._flicker(number), self._fade(number), self._weave(number)]
         return tuple(named(fix) for fix in found if fix is not None)
-
-    def path(self, number: int) -> tuple[float, float, float]:
-        """(x, y, turn) by which a frame stands off its place, px and degrees clockwise, whatever the amount."""
-        if self._gate is None:
-            return 0.0, 0.0, 0.0
-        x, y, turn = self._series.at(self._gate, number)
-        return float(x), float(y), float(turn)
 
     def _unlike(self, light: F64) -> F64:
         """By how much the light of each frame of a shot differs from its trend, in the columns of `Analysis.light`."""
@@ -122,7 +115,9 @@ class WidePlan:
     def _fade_key(self, number: int) -> int:
         return bisect_right(self._cuts, number) if self._settings.unfade_by == "shot" else 0
 
-    def _faded(self, analysis: Analysis, colour: Colour) -> dict[int, tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]]:
+    def _faded(
+        self, analysis: Analysis, colour: Colour
+    ) -> dict[int, tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]]:
         """Knots and curves of the reel (0), or of each shot."""
         groups: dict[int, list[F64]] = {}
         for number, tones in zip(analysis.frames, analysis.tones, strict=True):
@@ -134,7 +129,7 @@ class WidePlan:
     def _weave(self, number: int) -> Weave | None:
         if self._gate is None:
             return None
-        x, y, turn = (value * self._settings.stabilise for value in self.path(number))
+        x, y, turn = (float(value) * self._settings.stabilise for value in self._series.at(self._gate, number))
         matrix = _matrix(round(x, 4), round(y, 4), round(turn, 6), self._format)
         return Weave(frame=number, settings=self._digest, matrix=matrix) if matrix != (1, 0, 0, 0, 1, 0) else None
 
@@ -180,7 +175,14 @@ class _Series:
         return np.asarray(rows[there[before]] * (1 - share) + rows[there[after]] * share)
 
 
-def _unrest_of_gate(gate: F64) -> F64:
+def weave_path(analysis: Analysis, cuts: Sequence[int]) -> dict[int, tuple[float, float, float]]:
+    """(x, y, turn) by which every frame of the analysis stands off its place, px and degrees clockwise."""
+    rows = _Series(analysis, cuts, frozenset()).over("gate", _off_place)
+    return {number: (float(row[0]), float(row[1]), float(row[2])) for number, row in rows.items()}
+
+
+def _off_place(gate: F64) -> F64:
+    """By how much the way of a shot differs from its trend."""
     least = (_GATE, _GATE, _TURN)
     return np.column_stack([gate[:, n] - trend(gate[:, n : n + 1], gate[:, n], least[n])[:, 0] for n in range(3)])
 

@@ -80,9 +80,7 @@ def rebuild(
     return Rebuilt(picture.astype(np.float32), seen)
 
 
-def _between(
-    forth: Float32[Array, "h w 2"], back: Float32[Array, "h w 2"], share: float
-) -> Float32[Array, "h w 2"]:
+def _between(forth: Float32[Array, "h w 2"], back: Float32[Array, "h w 2"], share: float) -> Float32[Array, "h w 2"]:
     """The motion from before to after, of what passes each pixel at that moment."""
     total = np.zeros((*forth.shape[:2], 3))
     for field, sign, part in ((forth, 1.0, share), (back, -1.0, 1.0 - share)):

@@ -13,11 +13,11 @@ REACHES = (0, 1, 2, 3, 5, 8, 12, 18, 24)
 """Frames to a side over which a straight line is laid."""
 WIDTH = 3.0
 """Standard deviations to a side of an interval of confidence."""
-SUDDEN = 7.0
+SUDDEN = 5.5
 """Standard deviations of unrest that a flash or a switch of the light exceeds."""
 AGAIN = 0.2
 """Unrest that is left after the lines of one frame and the next reach differently far, against what there was."""
-_STEADY = 9  # frames whose median tells the unrest from the trend, roughly
+_STEADY = 9  # frames in which a flash stands out, and over which a trend is straight
 _SIDE = 5  # frames before and after a switch that are compared
 _AT_ONCE = 0.6  # share of the difference that comes in one step; of a fade it comes in many
 
@@ -40,7 +40,7 @@ def trend(curves: F64, guide: F64, least: float) -> F64:
     V. Katkovnik, "A new method for varying adaptive bandwidth selection" (1999): intersection of confidence intervals.
     """
     rest = guide - _running_median(guide)
-    unrest = max(1.4826 * float(np.median(np.abs(rest))), least)
+    unrest = max(_unrest(guide), least)
     calm = np.flatnonzero(np.abs(rest) <= SUDDEN * unrest)
     found = curves.copy()
     for first, last in pairwise((0, *_switches(guide[calm], unrest), len(calm))):
@@ -109,6 +109,17 @@ def _lines(
     away = at - middle
     share = np.where(inertia > 0, away / np.maximum(inertia, 1e-9), 0.0)
     return mean + share[:, None] * lean, np.sqrt(1.0 / number + share * away)
+
+
+def _unrest(guide: F64) -> float:
+    """Standard deviation of a frame against the frames around it, however steeply the curve goes."""
+    reach = min(_STEADY // 2, (len(guide) - 1) // 2)
+    if reach < 1:
+        return 0.0
+    place = np.arange(reach, len(guide) - reach)
+    pairs = [(guide[place - step] + guide[place + step]) / 2 for step in range(1, reach + 1)]
+    # The median of four means of two has by itself 0.44 of the unrest.
+    return float(1.4826 * np.median(np.abs(guide[place] - np.median(pairs, axis=0))) / 1.09)
 
 
 def _running_median(guide: F64) -> F64:
