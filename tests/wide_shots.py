@@ -34,7 +34,7 @@ def plate(seed: int, height: int = HEIGHT + 120, width: int = WIDTH + 200) -> F6
         layers.append(soft)
     common = 0.7 * layers[0][..., None] + 0.3 * np.stack(layers, axis=2)
     ranked = (common - common.min()) / (common.max() - common.min())
-    return 0.02 + 0.78 * ranked**2
+    return np.asarray(0.02 + 0.78 * ranked**2)
 
 
 def moving(
@@ -46,11 +46,11 @@ def moving(
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     light = cv2.warpAffine(scene, matrix, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
     if not ball:
-        return np.clip(light, 0.0, 1.0)
+        return np.asarray(np.clip(light, 0.0, 1.0))
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     away = np.hypot(rows - 70 + shift[1], columns - (10 + 3.0 * number) % (WIDTH + 40) + 20 + shift[0])
     cover = np.clip(14.5 - away, 0, 1)[..., None]
-    return np.clip(light * (1 - cover) + 0.7 * cover, 0.0, 1.0)
+    return np.asarray(np.clip(light * (1 - cover) + 0.7 * cover, 0.0, 1.0))
 
 
 def coded(light: F64) -> F64:
@@ -59,7 +59,7 @@ def coded(light: F64) -> F64:
     Source: IEC 61966-2-1.
     """
     light = np.clip(light, 0, 1)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.asarray(np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055))
 
 
 def write(

@@ -8,21 +8,24 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "08420583f8e7a7e7";
+constexpr char settings_digest[] = "14238238804aaabf";
 constexpr Method methods[] = {
+    {"divd", 4, 2},
     {"frdm", 5, 3},
+    {"restormer", 1, 1},
     {"svi", 17, 9},
     {"two_stage", 3, 1},
 };
 
-constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "svi"};
+constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "restormer", "divd", "svi"};
 constexpr const char *restore_quality_choices[] = {"final", "preview"};
 constexpr const char *restore_output_choices[] = {"result", "matte", "difference", "overlay", "removed"};
+constexpr const char *restore_unfade_by_choices[] = {"reel", "shot"};
 constexpr const char *restore_operator_choices[] = {"mask", "missing", "uniform-7", "uniform-13", "gaussian", "telecine", "blind", "blur", "focus", "reduce"};
 constexpr const char *restore_operator_then_choices[] = {"none", "blur", "focus", "reduce"};
 constexpr Parameter restore[] = {
     {"method", "Method", "The restorer that does the work.", "Restore", "",
-     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 3},
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 5},
     {"quality", "Quality", "Preview leaves out the sampler: faster, softer fills.", "Restore", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_quality_choices, 2},
     {"strength", "Strength", "How much of each repair is laid over the scan.", "Restore", "",
@@ -55,6 +58,16 @@ constexpr Parameter restore[] = {
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_invert", "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", "",
      Kind::toggle, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
+    {"deflicker", "Deflicker", "How much of what the light of a whole frame differs from its neighbours is undone; fades and switches stay.", "Frame", "",
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+    {"deflicker_uneven", "Uneven flicker", "The same for light that differs over the frame; also evens out flames and lamps that fill a twelfth of it.", "Frame", "",
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+    {"unfade", "Unfade", "How much of the fading of dyes is undone: every channel gets the range of the one that kept most.", "Frame", "",
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+    {"unfade_by", "Fading measured over", "Over what the blackest black and the whitest white are taken; a reel of one stock has one fading.", "Frame", "",
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_unfade_by_choices, 2},
+    {"stabilise", "Stabilise", "How much of the weave in the gate is undone; every pixel is interpolated once.", "Frame", "",
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"prior", "Prior", "Folder of a diffusers network of clean pictures, instead of the shipped one (two_stage, svi).", "Prior", "",
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
     {"steps", "Steps", "Levels of noise that the prior walks down.", "Prior", "",

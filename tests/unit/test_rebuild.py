@@ -1,4 +1,4 @@
-"""Lost frames: made from their neighbours better than by repeating or blending them, on record, and never across a cut."""
+"""Lost frames: made from neighbours better than by repeating or blending them, on record, never across a cut."""
 
 from __future__ import annotations
 
@@ -111,19 +111,23 @@ def whole(reel: Reel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def shares_of(out: Path, number: int) -> NDArray[np.float64]:
+    return np.asarray(read_codes(out / f"clean.{number}.png"), np.float64) / 65535
+
+
 def ledger_of(out: Path) -> Path:
     return next(out.glob("*.ledger"))
 
 
 @pytest.mark.parametrize("number", [1006, 1009])
 def test_the_frame_is_there_and_is_what_was_lost(reel: Reel, whole: Path, number: int) -> None:
-    made = read_codes(whole / f"clean.{number}.png") / 65535
+    made = shares_of(whole, number)
     true, beside = (coded(reel.clean[n - 1001]) for n in (number, number - 1))
     assert psnr(made, true) > psnr(beside, true) + 4
 
 
 def test_a_speck_of_a_neighbour_is_not_carried_over(reel: Reel, whole: Path) -> None:
-    made = read_codes(whole / "clean.1006.png")[48:56, 68:76] / 65535
+    made = shares_of(whole, 1006)[48:56, 68:76]
     assert np.abs(made - coded(reel.clean[5])[48:56, 68:76]).max() < 0.15
 
 

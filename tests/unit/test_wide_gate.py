@@ -16,6 +16,7 @@ from filmrestore.errors import UsageError
 from filmrestore.settings import RestoreSettings
 from filmrestore.wide.export import weave_text
 from filmrestore.wide.plan import weave_path
+from filmrestore.wide.record import Fade
 from filmrestore.wide.resample import moved
 from wide_shots import HEIGHT, WIDTH, coded, corrected, looked_at, moving, plate, write
 
@@ -125,7 +126,7 @@ def faded(light: F64) -> F64:
 
 def greyish(light: F64) -> F64:
     """Colours nearer to grey, as most of what is filmed."""
-    return 0.6 * light.mean(axis=2, keepdims=True) + 0.4 * light
+    return np.asarray(0.6 * light.mean(axis=2, keepdims=True) + 0.4 * light)
 
 
 def cast(shares: F64) -> float:
@@ -146,13 +147,13 @@ def test_undoes_the_fading_of_dyes(pink: tuple[str, list[F64]]) -> None:
     for k, light in enumerate(clean):
         was, now, true = cast(coded(faded(light))), cast(done[FIRST + k]), cast(coded(light))
         assert now - true < 0.25 * (was - true)
-    curves = {(fix.knots, fix.curves) for n in done for fix in plan.of(n) if fix.cause == "fade"}
+    curves = {(fix.knots, fix.curves) for n in done for fix in plan.of(n) if isinstance(fix, Fade)}
     assert len(curves) == 1  # one for the reel: it adds no flicker
 
 
 def test_measured_by_shot_each_shot_has_its_curve(pink: tuple[str, list[F64]]) -> None:
     _, plan, done = corrected(pink[0], RestoreSettings(unfade=1.0, unfade_by="shot"), cuts=(1005, 1009))
-    curves = [fix.curves for n in sorted(done) for fix in plan.of(n) if fix.cause == "fade"]
+    curves = [fix.curves for n in sorted(done) for fix in plan.of(n) if isinstance(fix, Fade)]
     assert len(set(curves)) == 3 and curves[0] == curves[3]
 
 

@@ -53,8 +53,8 @@ class RestoreJob:
         protect: Pattern of masks, white where nothing may be touched.
         defect_map: Pattern of masks, white where there is a defect, or "alpha" for the scan's own alpha.
         cuts: EDL, OTIO or list of cuts; found in the picture when None.
-        rebuild: Frames to make from their neighbours: "missing" (numbers that the sequence leaves out), a span of frames
-            that are damaged beyond repair, or both with a comma between. Every chunk of a reel is given the same.
+        rebuild: Frames to make from their neighbours: "missing" (numbers that the sequence leaves out), a span of
+            frames that are damaged beyond repair, or both with a comma between. Every chunk is given the same.
         analysis: The reel's analysis file; beside the output when None; made where it is not there.
         colourspace, working_space, config: See `colour.open_colour`.
         device: torch device.
@@ -171,8 +171,8 @@ def check_job(job: RestoreJob) -> None:
         raise UsageError(f"on_error is {job.on_error!r}: choose one of stop, skip, copy")
     if (job.roi is not None or job.protect is not None) and job.settings.output == "result" and is_wide(job.settings):
         raise UsageError(
-            "a region or a protect mask says what must stay, and deflicker, unfade and stabilise change the whole frame: "
-            "leave one or the other out; two runs do both, the second over the first's result"
+            "a region or a protect mask says what must stay, and deflicker, unfade and stabilise change the whole "
+            "frame: leave one or the other out; two runs do both, the second over the first's result"
         )
     if job.rebuild is not None and (is_movie(job.output) or job.settings.output != "result"):
         raise UsageError("rebuilt frames go into a sequence of results: give a pattern such as shot.####.dpx as output")

@@ -1,4 +1,4 @@
-"""Light: how much the brightness of each frame differs from the frame before, measured where the picture moved along."""
+"""Light: how much the brightness of each frame differs from that of the frame before, moved along with the picture."""
 
 from __future__ import annotations
 
@@ -62,10 +62,8 @@ class LightMeter:
         shares = codes.reshape(size[1], size[0], -1) / np.float32(self._format.white)
         luma = luma8(cv2.resize(small, size, interpolation=cv2.INTER_AREA))
         last, self._last = self._last, (shares, luma)
-        if last is None:
-            step = np.zeros(2 * shares.shape[2] + GRID[0] * GRID[1])
-        else:
-            step = self._step(last, (shares, luma))
+        nothing = np.zeros(2 * shares.shape[2] + GRID[0] * GRID[1])
+        step = nothing if last is None else self._step(last, (shares, luma))
         self.steps.append(tuple(round(float(value), 5) for value in step))
 
     def _step(self, last: tuple[Float32, NDArray[np.uint8]], now: tuple[Float32, NDArray[np.uint8]]) -> F64:

@@ -207,13 +207,13 @@ def unfaded(
     codes, net = (np.asarray(part, np.float64) for part in steps)
     levels = np.interp(tones[:, :, (0, 2)], codes, net)
     dark, light = np.percentile(levels[:, :, 0], 10, axis=0), np.percentile(levels[:, :, 1], 90, axis=0)
-    ranges = light - dark
+    ranges = np.asarray(light - dark)
     if len(ranges) == 1 or ranges.min() < _FAINT:
         return None
     best = int(np.argmax(ranges))
     places = np.linspace(net[0], net[-1], _KNOTS)
     knots = np.interp(places, net, codes).round(6)
-    knots, first = np.unique(knots, return_index=True)
+    knots = np.unique(knots)
     places = np.interp(knots, codes, net)
     if np.all(np.abs(dark - dark[best]) + np.abs(light - light[best]) < 1e-6):
         return None

@@ -98,8 +98,8 @@ def check_id(wide: Wide) -> Wide:
     """
     if wide.id != _id(wide):
         raise LedgerError(
-            f"frame {wide.frame}: the parameters of {wide.cause} {wide.id} are not those that its id names ({_id(wide)}):"
-            " undo the edit of this line, or restore the frame again"
+            f"frame {wide.frame}: the parameters of {wide.cause} {wide.id} are not those that its id names "
+            f"({_id(wide)}): undo the edit of this line, or restore the frame again"
         )
     return wide
 

@@ -1,4 +1,4 @@
-"""Moving a picture by an affine map that hardly differs from none: each sample interpolated once along x and along y."""
+"""Moving a picture by an affine map that hardly differs from none, each sample interpolated along x and along y."""
 
 from __future__ import annotations
 

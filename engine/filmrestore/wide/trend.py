@@ -95,7 +95,7 @@ def _longest(curves: F64, guide: F64, left: int, right: int, unrest: float) -> t
 
 
 def _lines(
-    curves: F64, first: NDArray[np.int64], last: NDArray[np.int64], at: NDArray[np.int64] | F64
+    curves: F64, first: NDArray[np.int64], last: NDArray[np.int64], at: NDArray[np.floating] | NDArray[np.int64]
 ) -> tuple[F64, F64]:
     """Straight lines over first..last by least squares: (values at `at`, their deviation for an unrest of 1)."""
     place = np.arange(len(curves), dtype=np.float64)
