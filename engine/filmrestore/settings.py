@@ -247,6 +247,45 @@ class RestoreSettings(Settings):
     defect_map_invert: bool = switch(
         False, "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", network=True
     )
+    deflicker: float = number(
+        0.0,
+        0.0,
+        1.0,
+        "Deflicker",
+        "How much of what the light of a whole frame differs from its neighbours is undone; fades and switches stay.",
+        "Frame",
+    )
+    deflicker_uneven: float = number(
+        0.0,
+        0.0,
+        1.0,
+        "Uneven flicker",
+        "The same for light that differs over the frame; also evens out flames and lamps that fill a twelfth of it.",
+        "Frame",
+    )
+    unfade: float = number(
+        0.0,
+        0.0,
+        1.0,
+        "Unfade",
+        "How much of the fading of dyes is undone: every channel gets the range of the one that kept most.",
+        "Frame",
+    )
+    unfade_by: str = choice(
+        "reel",
+        ("reel", "shot"),
+        "Fading measured over",
+        "Over what the blackest black and the whitest white are taken; a reel of one stock has one fading.",
+        "Frame",
+    )
+    stabilise: float = number(
+        0.0,
+        0.0,
+        1.0,
+        "Stabilise",
+        "How much of the weave in the gate is undone; every pixel is interpolated once.",
+        "Frame",
+    )
     prior: str = text(
         "",
         "Prior",

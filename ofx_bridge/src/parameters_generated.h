@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "cf393e8d52e7806c";
+constexpr char settings_digest[] = "de994241a691d556";
 constexpr Method methods[] = {
     {"divd", 4, 2},
     {"frdm", 5, 3},
@@ -21,6 +21,7 @@ constexpr Method methods[] = {
 constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "restormer", "divd", "svi", "iide"};
 constexpr const char *restore_quality_choices[] = {"final", "preview"};
 constexpr const char *restore_output_choices[] = {"result", "matte", "difference", "overlay", "removed"};
+constexpr const char *restore_unfade_by_choices[] = {"reel", "shot"};
 constexpr const char *restore_operator_choices[] = {"mask", "missing", "uniform-7", "uniform-13", "gaussian", "telecine", "blind", "blur", "focus", "reduce"};
 constexpr const char *restore_operator_then_choices[] = {"none", "blur", "focus", "reduce"};
 constexpr Parameter restore[] = {
@@ -58,6 +59,16 @@ constexpr Parameter restore[] = {
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_invert", "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", "",
      Kind::toggle, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
+    {"deflicker", "Deflicker", "How much of what the light of a whole frame differs from its neighbours is undone; fades and switches stay.", "Frame", "",
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+    {"deflicker_uneven", "Uneven flicker", "The same for light that differs over the frame; also evens out flames and lamps that fill a twelfth of it.", "Frame", "",
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+    {"unfade", "Unfade", "How much of the fading of dyes is undone: every channel gets the range of the one that kept most.", "Frame", "",
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+    {"unfade_by", "Fading measured over", "Over what the blackest black and the whitest white are taken; a reel of one stock has one fading.", "Frame", "",
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_unfade_by_choices, 2},
+    {"stabilise", "Stabilise", "How much of the weave in the gate is undone; every pixel is interpolated once.", "Frame", "",
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"prior", "Prior", "Folder of networks in diffusers' form, instead of the shipped ones: of clean pictures (two_stage, svi), of Stable Diffusion 2.1 (iide), or a full-size video model (frdm).", "Prior", "",
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
     {"steps", "Steps", "Levels of noise that the prior walks down.", "Prior", "",

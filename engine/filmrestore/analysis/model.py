@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from ..errors import CorruptFile, InputError, UsageError
 from ..grain import GrainModel
 from ..media import atomic_bytes
+from ..wide.record import Law
 from .columns import LastingScratch
 
 if TYPE_CHECKING:
     from ..colour import Colour
     from ..media import Shot
 
-VERSION = 2
+VERSION = 3
 _NET_PER_LOG = 0.8 / math.asinh(1 / 0.032)  # slope of the net encoding against ln(light), mid grey and up
 _STEADY = 9  # frames over which picture and camera change less than flicker and weave do
 
@@ -39,6 +40,10 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
         repeats: Frames that show the picture of the frame before them once more; see `RepeatFinder`.
         brightness, contrast: Mean and standard deviation of each frame's luminance, net.
         shift: (x, y) of each frame against the frame before it, pixels; 0 at cuts.
+        law: Whether a change of light is a factor ("gain") or a sum ("offset") in these codes.
+        light: Light of each frame against the frame before it; see `wide.light.LightMeter`.
+        gate: (x, y, turn) of each frame against the frame before it; see `wide.gate.GateMeter`.
+        tones: Dark, middle and light code of each channel of each frame; see `wide.tones`.
         scratches: Lasting vertical scratches.
         grain: Measured over the reel; None where no area was even enough to measure it.
         dirt: Share of pixels under marks that last one frame; a guess from a few frames.
@@ -55,6 +60,10 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     brightness: tuple[float, ...] = ()
     contrast: tuple[float, ...] = ()
     shift: tuple[tuple[float, float], ...] = ()
+    law: Law = "gain"
+    light: tuple[tuple[float, ...], ...] = ()
+    gate: tuple[tuple[float, float, float], ...] = ()
+    tones: tuple[tuple[tuple[float, ...], ...], ...] = ()
     scratches: tuple[LastingScratch, ...] = ()
     grain: GrainModel | None = None
     dirt: float = 0.0

@@ -15,7 +15,10 @@ from ..errors import Cancelled, InputError
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, measure
 from ..media import Shot, read_ahead
-from ..scenes import THUMBNAIL, CutFinder, thumbnail
+from ..scenes import THUMBNAIL, CutFinder, averageable, thumbnail
+from ..wide.gate import GateMeter
+from ..wide.light import LightMeter, law_of
+from ..wide.tones import Tone, tones_of
 from .columns import ScratchFinder, strips_of
 from .model import Analysis
 from .repeats import RepeatFinder
@@ -85,6 +88,10 @@ class _Reel:
         self.unreadable: dict[int, InputError] = {}
         self._frames: list[int] = []
         self._levels: list[tuple[float, float]] = []
+        self._law = law_of(colour, shot.format)
+        self._light = LightMeter(shot.format, self._law)
+        self._gate = GateMeter(shot.format.width, shot.format.height)
+        self._tones: list[Tone] = []
         self._weave = _Weave(shot.format.width)
         self._cuts = CutFinder()
         self._repeats = RepeatFinder(colour)
@@ -98,10 +105,19 @@ class _Reel:
         self._frames.append(frame.number)
         self._levels.append((round(float(luminance.mean()), 5), round(float(luminance.std()), 5)))
         self._weave.add(luminance)
+        self._light.add(picture, small)
+        self._gate.add(self._half(picture))
+        self._tones.append(tones_of(picture, self._shot.format))
         self._cuts.add(frame.number, small)
         self._repeats.add(frame.number, picture)
         self._scratches.add(frame.number, self._colour.to_net(strips_of(picture)).mean(axis=2))
         self._samples.add(frame.number, picture)
+
+    def _half(self, picture: Codes) -> Float32:
+        """The frame as the gate is measured on it: net, smaller."""
+        small = cv2.resize(averageable(picture), self._gate.small(), interpolation=cv2.INTER_AREA)
+        width, height = self._gate.small()
+        return np.nan_to_num(self._colour.to_net(small.reshape(height, width, -1)))
 
     def finish(self, cuts: Sequence[int] | None) -> Analysis:
         cuts = self._cuts.finish() if cuts is None else tuple(cuts)
@@ -120,6 +136,10 @@ class _Reel:
             brightness=tuple(level for level, _ in self._levels),
             contrast=tuple(spread for _, spread in self._levels),
             shift=tuple(shifts),
+            law=self._law,
+            light=tuple(self._light.steps),
+            gate=tuple(self._gate.steps),
+            tones=tuple(self._tones),
             scratches=self._scratches.finish(path, cuts),
             grain=self._samples.grain(),
             dirt=self._samples.dirt(),

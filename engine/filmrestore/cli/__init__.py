@@ -29,6 +29,7 @@ VERBS = (
     "apply",
     "verify",
     "report",
+    "weave",
     "submit",
     "bench",
     "train",

@@ -42,6 +42,11 @@ def takes_repair(verb: Verb) -> Verb:
             "--analysis", metavar="FILE", help="The reel's analysis by `filmrestore probe`.  [made beside OUT]"
         ),
         click.option("--cuts", metavar="FILE", help="Cuts: EDL, OTIO or a list of first frames.  [found]"),
+        click.option(
+            "--rebuild",
+            metavar="FRAMES",
+            help='Make these from their neighbours: "missing" numbers, or frames beyond repair such as 101,105-106.',
+        ),
         click.option("--defect-map", metavar="PATTERN", help='Masks of known defects (infrared), or "alpha".'),
         click.option("--protect", metavar="PATTERN", help="Masks: where they are white, the scan stays."),
         click.option(

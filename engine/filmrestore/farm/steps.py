@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..media import Shot
 from ..media.patterns import parse_pattern, parse_span
 from ..nodes.job import RestoreJob, analysis_path, ledger_path
+from ..nodes.rebuilding import lost_frames
 from ..restorers.base import Facts
 from ..scenes import read_cuts
 from ..settings import RestoreSettings
@@ -57,7 +58,7 @@ def restore_job(
         steps.append(_probe_step(job, place, light))
     steps.append(_restore_step(job, place, needs, steps, chunks, keeps_tiles))
     if not job.lossy and job.settings.output == "result":
-        steps.append(_verify_step(place, light, steps, shot))
+        steps.append(_verify_step(place, light, steps, shot, job.rebuild))
     steps.append(_report_step(place, light, steps))
     return FarmJob(name=f"filmrestore {shot.name}", program=program, steps=tuple(steps), most=size)
 
@@ -197,6 +198,7 @@ def _restore_step(
 ) -> Step:
     words: list[Word] = [Token.PROGRAM, "restore", place.scan, "--out", place.out, "--ledger", place.ledger]
     words += ["--analysis", place.analysis, *_colour_words(job, place), *_input_words(job)]
+    words += ["--rebuild", job.rebuild] if job.rebuild else []
     words += ["--device", job.device, "--threads", str(job.threads)]
     words += ["--backend", job.backend] if job.backend != "torch" else []
     words += ["--overwrite", job.overwrite, "--on-error", job.on_error, *setting_words(job.settings)]
@@ -244,9 +246,10 @@ def _input_words(job: RestoreJob) -> list[Word]:
     return words
 
 
-def _verify_step(place: _Places, needs: Needs, before: list[Step], shot: Shot) -> Step:
+def _verify_step(place: _Places, needs: Needs, before: list[Step], shot: Shot, rebuild: str | None) -> Step:
     words: list[Word] = [Token.PROGRAM, "verify", place.scan, place.out, "--ledger", place.ledger, "--merge"]
-    words += [f"--frames={span_of(shot.frames)}", "--progress", "openjd"]
+    frames = (*shot.frames, *lost_frames(rebuild, shot).intersection(shot.missing))
+    words += [f"--frames={span_of(frames)}", "--progress", "openjd"]
     return Step(
         name="Verify",
         help="Gathers the chunks' ledger, and proves that the result is the scan plus its fixes.",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import LedgerError
+from ..wide.record import Wide, check_id
 from .merged import PIXELS, Merged
 from .model import Fix, FrameRecord, Header, Pixels, RecordedFix, fix_id
 from .parts import FramePart, bytes_of, lines_path, parse_part, parts_folder, pixels_path, read_header, whole_lines
@@ -69,6 +70,15 @@ class Ledger:
         """The fixes of a frame, rejected ones too."""
         part = self.read(frame)
         return () if part is None else part.fixes
+
+    def wide(self, frame: int) -> tuple[Wide, ...]:
+        """The frame-wide fixes of a frame, rejected ones too.
+
+        Raises:
+            LedgerError: the parameters of one are not those that its id names.
+        """
+        part = self.read(frame)
+        return () if part is None else tuple(map(check_id, part.wide))
 
     def all_fixes(self) -> Iterator[Fix]:
         """Every fix, frame by frame."""

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from ..frame import Box, Codes, Format
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of what is written. Version 1, which had no frame-wide fixes, is read as well."""
+
+READABLE = (1, 2)
 
 CAUSES = (
     "dust",
@@ -26,18 +29,31 @@ CAUSES = (
     "painted",
     "infrared",
     "blur",
+    "lost_frame",
     "other",
 )
 """What made the mark, from small to large; "painted" and "infrared" were marked by a person or a scanner.
 
-"blur" is no mark: the picture itself was mended, often all over the frame.
+"blur" and "lost_frame" are no marks: the picture itself was mended, or made from its neighbours, all over the frame.
 """
 
 ORIGINS = ("untouched", "recovered", "interpolated", "generated")
 """Words for `restorers.base.Origin`, by its value."""
 
 Cause = Literal[
-    "dust", "dirt", "hair", "gate_hair", "scratch", "blotch", "burn", "splice", "painted", "infrared", "blur", "other"
+    "dust",
+    "dirt",
+    "hair",
+    "gate_hair",
+    "scratch",
+    "blotch",
+    "burn",
+    "splice",
+    "painted",
+    "infrared",
+    "blur",
+    "lost_frame",
+    "other",
 ]
 OriginName = Literal["recovered", "interpolated", "generated"]
 Polarity = Literal["dark", "light", "mixed"]
@@ -95,6 +111,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
         scan_codes, result_codes: `codes_checksum` of all channels as read and as written.
         scan_file: `file_checksum` of the scan's file; "" for a frame of a movie.
         fixes: Number of fixes found, whatever an edit leaves of them.
+        wide: The same of frame-wide fixes.
         pixels: Checksum of the frame's chunk of pixels; "" where there are no fixes.
         seconds: Time that the frame took.
         network_class: The class that its networks ran in (device kind, backend, precision ...).
@@ -111,6 +128,7 @@ class FrameRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", t
     result_codes: str
     scan_file: str = ""
     fixes: int = 0
+    wide: int = 0
     pixels: str = ""
     seconds: float = 0.0
     network_class: str = ""

@@ -2,7 +2,7 @@
 
 NAME.ledger/
     header.json                     what all frames share; its identity names the run
-    parts/RUN/0001001.jsonl         a frame's record, then a line a fix
+    parts/RUN/0001001.jsonl         a frame's record, then a line a fix, frame-wide ones first
     parts/RUN/0001001-CHECKSUM.px   the frame's pixels, named by their content
     ledger.jsonl, ledger.px         all frames, once merged
     ledger.index                    where each frame lies in them; rebuilt when it does not fit
@@ -18,10 +18,11 @@ from typing import NamedTuple
 import msgspec
 
 from ..errors import LedgerError
-from .model import FORMAT_VERSION, Fix, FrameRecord, Header
+from ..wide.record import Fade, Flicker, Weave, Wide
+from .model import READABLE, Fix, FrameRecord, Header
 
 HEADER = "header.json"
-_LINE = msgspec.json.Decoder(Fix | FrameRecord)
+_LINE = msgspec.json.Decoder(Fix | FrameRecord | Flicker | Fade | Weave)
 _MARK = b"\xef\xbb\xbf"  # some editors begin a UTF-8 file with it
 
 
@@ -30,6 +31,7 @@ class FramePart(NamedTuple):
 
     record: FrameRecord
     fixes: tuple[Fix, ...]
+    wide: tuple[Wide, ...] = ()
 
 
 def read_header(folder: Path) -> Header:
@@ -49,9 +51,9 @@ def read_header(folder: Path) -> Header:
         raise LedgerError(
             f"{file} cannot be read: {error}; copy the ledger again, or delete {folder} and restore the scan again"
         ) from error
-    if header.format_version != FORMAT_VERSION:
+    if header.format_version not in READABLE:
         raise LedgerError(
-            f"{file}: format version {header.format_version}; this program reads {FORMAT_VERSION}: "
+            f"{file}: format version {header.format_version}; this program reads {READABLE}: "
             "use the program that wrote it, or give another --ledger"
         )
     return header
@@ -65,6 +67,7 @@ def parse_part(lines: bytes, frame: int, file: Path) -> FramePart:
     """
     records: list[FrameRecord] = []
     fixes: list[Fix] = []
+    wide: list[Wide] = []
     for line in filter(bytes.strip, lines.removeprefix(_MARK).split(b"\n")):
         try:
             entry = _LINE.decode(line)
@@ -72,12 +75,17 @@ def parse_part(lines: bytes, frame: int, file: Path) -> FramePart:
             raise LedgerError(f"{file}, frame {frame}: {error} in {line[:80]!r}; undo the edit of this line") from error
         if entry.frame != frame:
             raise LedgerError(f"{file}: a line of frame {entry.frame} among those of frame {frame}")
-        (records if isinstance(entry, FrameRecord) else fixes).append(entry)
+        if isinstance(entry, FrameRecord):
+            records.append(entry)
+        elif isinstance(entry, Fix):
+            fixes.append(entry)
+        else:
+            wide.append(entry)
     if len(records) != 1:
         raise LedgerError(f"{file}: frame {frame} has {len(records)} records, expected 1; delete fixes, not records")
-    if len({fix.id for fix in fixes}) != len(fixes):
+    if len({fix.id for fix in fixes}) != len(fixes) or len({fix.cause for fix in wide}) != len(wide):
         raise LedgerError(f"{file}: frame {frame} lists a fix twice; delete one of the two lines")
-    return FramePart(records[0], tuple(fixes))
+    return FramePart(records[0], tuple(fixes), tuple(wide))
 
 
 def parts_folder(folder: Path, run: str) -> Path:

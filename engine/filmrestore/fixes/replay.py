@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..errors import Cancelled, FilmRestoreError, InputError, LedgerError
+from ..errors import Cancelled, FilmRestoreError, InputError, LedgerError, MissingFrames
 from ..frame import Codes, Format, Frame
 from ..media import Shot, Writer, open_shot, open_writer
 from ..media.patterns import format_span
+from ..wide.lay import lay
+from ..wide.record import Wide
 from .ledger import Ledger
+from .lost import blank, is_lost
 from .model import FrameRecord, RecordedFix, bit_pattern, codes_checksum, scan_facts
 from .selection import Selection
 
@@ -55,7 +58,8 @@ class ApplyReport:
     Attributes:
         frames: Frames asked for.
         written, skipped: Of them, written now, and left as they were.
-        applied, left_out: Fixes laid over the scan, and not (edited out, rejected or chosen by `without`).
+        applied, left_out: Fixes laid over the scan, and not (edited out, rejected or chosen by `without`); those of
+            whole frames count too.
         other_scans: Frames whose scan differs, outside the fixes, from the one that was restored.
         unrecorded: Frames of the scan that the ledger does not hold, where no span was asked for.
         failed: Frame -> why.
@@ -126,12 +130,13 @@ def apply(job: ApplyJob, progress: Progress | None = None, cancelled: Callable[[
     if not ledger.frames:
         raise LedgerError(f"{job.ledger} holds no frame: restore the scan again, or give the ledger that is meant")
     span = job.span or format_span(ledger.frames, whole=True)
-    with open_shot(job.source, span) as shot:
+    with open_shot(job.source, span, missing="allow") as shot:
         check_fits(ledger, shot.format)
+        frames = _there(shot, ledger)
         chosen = _Chosen(
             ledger, without, _Mask(job.without_mask, shot.format) if job.without_mask is not None else None
         )
-        report = ApplyReport(frames=len(shot.frames))
+        report = ApplyReport(frames=len(frames))
         if job.span is None:
             report.unrecorded = sorted(set(shot.available).difference(ledger.frames))
         if job.overwrite == "never" and Path(job.output).is_file():
@@ -139,7 +144,7 @@ def apply(job: ApplyJob, progress: Progress | None = None, cancelled: Callable[[
             return report
         history = f"filmrestore {__version__} apply {ledger.header.settings_digest}"
         with open_writer(job.output, like=shot, lossy=job.lossy, overwrite=True, history=history) as writer:
-            for done, number in enumerate(shot.frames, 1):
+            for done, number in enumerate(frames, 1):
                 if cancelled is not None and cancelled():
                     raise Cancelled("stopped; every finished frame is kept: run the same command again to go on")
                 try:
@@ -149,6 +154,22 @@ def apply(job: ApplyJob, progress: Progress | None = None, cancelled: Callable[[
                 if progress is not None:
                     progress("apply", done, report.frames)
     return report
+
+
+def _there(shot: Shot, ledger: Ledger) -> tuple[int, ...]:
+    """The frames of the span: those of the scan, and those that were rebuilt without one.
+
+    Raises:
+        MissingFrames: one is in neither.
+    """
+    records = {number: ledger.record(number) for number in shot.missing}
+    absent = [number for number, record in records.items() if record is None or not is_lost(record)]
+    if absent:
+        raise MissingFrames(
+            f"{shot.path}: {len(absent)} frames of the span are not there: {format_span(absent)}; copy them again, or "
+            "give the span that is"
+        )
+    return tuple(sorted((*shot.frames, *shot.missing)))
 
 
 def check_fits(ledger: Ledger, format: Format) -> None:
@@ -177,13 +198,15 @@ def _apply_frame(
     if job.overwrite == "never" and writer.exists(number):
         report.skipped += 1
         return
-    frame = shot.read(number)
-    record, fixes = chosen.of(number)
+    record, fixes, wide = chosen.of(number)
+    frame = blank(shot, number) if is_lost(record) else shot.read(number)
     if codes_checksum(frame.codes) != record.scan_codes:
         report.other_scans.append(number)
     result = apply_fixes(frame, fixes)
-    report.applied += len(fixes)
-    report.left_out += record.fixes - len(fixes)
+    result = result.replaced(lay(result.codes, wide, frame.format))
+    applied = len(fixes) + len(wide)
+    report.applied += applied
+    report.left_out += record.fixes + record.wide - applied
     is_one_file = writer.format.container == "movie"
     if job.overwrite == "changed" and not is_one_file and _holds(writer.path_of(number), result.codes):
         report.skipped += 1
@@ -217,8 +240,8 @@ class _Chosen:
     def __init__(self, ledger: Ledger, without: Selection, mask: _Mask | None) -> None:
         self._ledger, self._without, self._mask = ledger, without, mask
 
-    def of(self, number: int) -> tuple[FrameRecord, list[RecordedFix]]:
-        """The record of a frame and its chosen fixes."""
+    def of(self, number: int) -> tuple[FrameRecord, list[RecordedFix], list[Wide]]:
+        """The record of a frame and its chosen fixes; a painted mask leaves out none of the whole frame."""
         part = self._ledger.read(number)
         if part is None:
             raise LedgerError(f"frame {number} is not in {self._ledger.path}: restore it, or leave it out of -F")
@@ -227,7 +250,8 @@ class _Chosen:
         if self._mask is not None and chosen:
             painted = self._mask.read(number)
             chosen = [entry for entry in chosen if not (painted[entry.fix.where.slices] & entry.pixels.mask).any()]
-        return part.record, chosen
+        wide = [fix for fix in self._ledger.wide(number) if fix.state == "applied" and fix not in self._without]
+        return part.record, chosen, wide
 
 
 class _Mask:

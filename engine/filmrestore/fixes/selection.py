@@ -10,15 +10,16 @@ from typing import Any
 
 from ..errors import InputError, LedgerError, UsageError
 from ..media.patterns import parse_span
+from ..wide.record import WIDE_CAUSES, Wide
 from .ledger import Ledger
 from .model import CAUSES, ORIGINS, Fix
 
-Test = Callable[[Fix], bool]
+Test = Callable[[Fix | Wide], bool]
 
 FORMS = """an id or its beginning     1001-3f9a0c2e17, 1001-3f9a
   a file of selectors        @rejected.txt (one a line, # begins a comment)
   frames                     frame:1001, frame:1001-1020
-  cause, origin, polarity    cause:scratch, origin:generated, polarity:light
+  cause, origin, polarity    cause:scratch, cause:flicker, origin:generated, polarity:light
   confidence, area, change   confidence<0.5, area>=4, change<=0.01
   a region, px               box:120,40,400,300 (every fix that touches it)
   several that must all hold cause:hair frame:1001-1020"""
@@ -32,7 +33,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_WORDS = {"cause": CAUSES, "origin": ORIGINS[1:], "polarity": ("dark", "light", "mixed")}
+_WORDS = {"cause": (*CAUSES, *WIDE_CAUSES), "origin": ORIGINS[1:], "polarity": ("dark", "light", "mixed")}
 
 
 class Selection:
@@ -56,7 +57,7 @@ class Selection:
                 tests = [_test(word) for word in text.split()]
                 self._tests.append(lambda fix, tests=tests: all(test(fix) for test in tests))  # type: ignore[misc]
 
-    def __contains__(self, fix: Fix) -> bool:
+    def __contains__(self, fix: Fix | Wide) -> bool:
         by_id = any(fix.id.startswith(start) for start in self._ids.get(fix.frame, ()))
         return by_id or any(test(fix) for test in self._tests)
 
@@ -67,7 +68,7 @@ class Selection:
             LedgerError: an id names no fix of the ledger, or a short one names several.
         """
         for frame, starts in self._ids.items():
-            ids = [fix.id for fix in ledger.fixes(frame)]
+            ids = [fix.id for fix in (*ledger.fixes(frame), *ledger.wide(frame))]
             for start in starts:
                 found = [name for name in ids if name.startswith(start)]
                 if not found:
@@ -98,7 +99,7 @@ def _lines(selectors: Iterable[str]) -> Iterable[str]:
 def _test(word: str) -> Test:
     if found := _NUMBER.fullmatch(word):
         name, compare, limit = found[1], _COMPARE[found[2]], _number(word, found[3])
-        return lambda fix: compare(getattr(fix, name), limit)
+        return lambda fix: isinstance(fix, Fix) and compare(getattr(fix, name), limit)
     name, colon, value = word.partition(":")
     if colon and name == "frame":
         try:
@@ -107,7 +108,7 @@ def _test(word: str) -> Test:
             raise UsageError(f"{word!r}: {error}") from error
         return lambda fix: fix.frame in frames
     if colon and name in _WORDS and value in _WORDS[name]:
-        return lambda fix: getattr(fix, name) == value
+        return lambda fix: getattr(fix, name, None) == value
     if colon and name == "box":
         return _touches(word, value.split(","))
     raise UsageError(f"{word!r} chooses no fixes. Give\n  {FORMS}")
@@ -125,4 +126,8 @@ def _touches(word: str, parts: Sequence[str]) -> Test:
         x0, y0, x1, y1 = (int(part) for part in parts)
     except ValueError as error:
         raise UsageError(f"{word!r}: expected four whole numbers, box:x0,y0,x1,y1") from error
-    return lambda fix: fix.box[0] < x1 and fix.box[2] > x0 and fix.box[1] < y1 and fix.box[3] > y0
+
+    def touches(fix: Fix | Wide) -> bool:
+        return isinstance(fix, Fix) and fix.box[0] < x1 and fix.box[2] > x0 and fix.box[1] < y1 and fix.box[3] > y0
+
+    return touches

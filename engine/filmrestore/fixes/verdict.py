@@ -47,7 +47,8 @@ class VerifyReport(msgspec.Struct, kw_only=True):
         pixels: Pixels of them.
         changed: Pixels that the applied fixes changed.
         wrong: Pixels of the result that are not as they must be.
-        fixes, applied, left_out: Fixes that were recorded, that must be in the result, and that must not.
+        fixes, left_out: Fixes that were recorded, and those that must not be in the result.
+        applied, wide: Fixes of marks and of whole frames that must be in it.
         failures: The first of them; `unsaid` more are counted only.
         notes: What is worth knowing and no failure.
     """
@@ -60,6 +61,7 @@ class VerifyReport(msgspec.Struct, kw_only=True):
     wrong: int = 0
     fixes: int = 0
     applied: int = 0
+    wide: int = 0
     left_out: int = 0
     failures: list[Failure] = msgspec.field(default_factory=list)
     unsaid: int = 0
@@ -79,9 +81,12 @@ class VerifyReport(msgspec.Struct, kw_only=True):
     def text(self) -> str:
         """The report for people."""
         verdict = "verified" if self.ok else "FAILED" if self.failures else "not provable"
+        rest = (
+            f"and {self.wide} fixes of whole frames say the rest" if self.wide else "every other one must be the scan's"
+        )
         lines = [
             f"{verdict}: {self.frames} frames, {self.pixels} pixels",
-            f"  {self.changed} pixels changed by {self.applied} fixes; every other one must be the scan's",
+            f"  {self.changed} pixels changed by {self.applied} fixes; {rest}",
             f"  {self.left_out} of {self.fixes} fixes left out",
         ]
         if self.wrong:

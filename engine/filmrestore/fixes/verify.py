@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from ..errors import InputError, LedgerError, UsageError
 from ..frame import Codes, Frame
 from ..media import Shot, open_shot
+from ..wide.lay import lay
+from ..wide.record import Wide
 from .ledger import Ledger
+from .lost import blank, is_lost
 from .parts import FramePart
 from .result import open_result
 from .selection import Selection
@@ -112,13 +115,18 @@ def _verify_frame(
     scan: Shot, result: Shot, ledger: Ledger, without: Selection, number: int, report: VerifyReport
 ) -> None:
     report.frames += 1
-    for place, there in (("scan", scan.available), ("result", result.available)):
-        if number not in there:
+    try:
+        part = ledger.read(number)
+    except LedgerError as error:
+        report.add(Failure(frame=number, kind="missing", text=f"frame {number}: cannot be read: {error}"))
+        return
+    lost = part is not None and is_lost(part.record)
+    for place, is_there in (("scan", lost or number in scan), ("result", number in result)):
+        if not is_there:
             report.add(Failure(frame=number, kind="missing", text=f"frame {number}: not in the {place}"))
             return
     try:
-        part = ledger.read(number)
-        before, after = scan.read(number), result.read(number)
+        before, after = blank(scan, number) if lost else scan.read(number), result.read(number)
     except (InputError, LedgerError) as error:
         report.add(Failure(frame=number, kind="missing", text=f"frame {number}: cannot be read: {error}"))
         return
@@ -133,7 +141,8 @@ def _verify_frame(
         if expected.is_whole and _checksum(after.codes) != part.record.result_codes:
             text = f"frame {number}: the result's codes are not those that were written (checksum)"
             report.add(Failure(frame=number, kind="checksum", text=text))
-        _verify_around(scan, result, before, after, report)
+        if not lost:
+            _verify_around(scan, result, before, after, report)
 
 
 class _Expected:
@@ -141,7 +150,8 @@ class _Expected:
 
     Attributes:
         scan: The scan's frame.
-        codes: What the result must hold.
+        codes: What the result must hold: frame-wide fixes come after all others. Their arithmetic is the one thing that
+            is not written twice: it is additions and products of what the ledger says.
         fixes: Ids of the fixes, 0 for none.
         owner: Shape (h, w): index into `fixes` of the applied fix that changes a pixel.
         is_whole: Whether every fix that was found is in.
@@ -163,7 +173,21 @@ class _Expected:
         report.applied += len(applied)
         report.left_out += part.record.fixes - len(applied)
         report.changed += int((self.owner > 0).sum())
-        self.is_whole = len(applied) == part.record.fixes
+        wide = self._wide(part, ledger, without, report)
+        self.codes = lay(self.codes, wide, scan.format)
+        report.wide += len(wide)
+        self.is_whole = (len(applied), len(wide)) == (part.record.fixes, part.record.wide)
+
+    def _wide(self, part: FramePart, ledger: Ledger, without: Selection, report: VerifyReport) -> list[Wide]:
+        try:
+            found = ledger.wide(self.scan.number)
+        except LedgerError as error:
+            report.add(Failure(frame=self.scan.number, kind="ledger", text=str(error)))
+            return []
+        applied = [fix for fix in found if fix.state == "applied" and fix not in without]
+        report.left_out += part.record.wide - len(applied)
+        report.fixes += part.record.wide
+        return applied
 
     def _lay(
         self, box: tuple[int, int, int, int], name: str, mask: NDArray[np.bool_], before: Codes, after: Codes

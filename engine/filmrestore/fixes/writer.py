@@ -10,6 +10,7 @@ import xxhash
 
 from ..errors import LedgerError
 from ..media.atomic import atomic_bytes, make_folder
+from ..wide.record import Wide
 from .merged import LINES, Merged
 from .model import FrameRecord, Header, RecordedFix
 from .parts import HEADER, bytes_of, lines_path, parse_part, parts_folder, pixels_path, read_header
@@ -48,7 +49,7 @@ class LedgerWriter:
                 raise LedgerError(_conflict(self.path, there, self.header))
         atomic_bytes(file, msgspec.json.format(msgspec.json.encode(self.header), indent=2) + b"\n")
 
-    def write(self, record: FrameRecord, fixes: Sequence[RecordedFix]) -> FrameRecord:
+    def write(self, record: FrameRecord, fixes: Sequence[RecordedFix], wide: Sequence[Wide] = ()) -> FrameRecord:
         """Writes the part of one frame; a part that is already there is replaced, also that of another run.
 
         A frame has one picture, so it has one record: who goes back to earlier settings finds the frame to be made
@@ -57,7 +58,7 @@ class LedgerWriter:
         Returns:
             The record as written, with its run, count and checksum of pixels filled in.
         """
-        assert all(fix.frame == record.frame for fix, _ in fixes)
+        assert all(fix.frame == record.frame for fix, _ in fixes) and all(fix.frame == record.frame for fix in wide)
         chunk = b""
         if fixes:
             scan = self.header.scan
@@ -67,9 +68,10 @@ class LedgerWriter:
             record,
             run=self.run,
             fixes=len(fixes),
+            wide=len(wide),
             pixels=xxhash.xxh3_128_hexdigest(chunk) if chunk else "",
         )
-        lines = [msgspec.json.encode(record), *(msgspec.json.encode(fix) for fix, _ in fixes)]
+        lines = [msgspec.json.encode(entry) for entry in (record, *wide, *(fix for fix, _ in fixes))]
         old = self._part_record(record.frame)
         for parts in self._others(record.frame):
             _remove_part(parts, record.frame)

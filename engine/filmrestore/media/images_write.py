@@ -28,6 +28,9 @@ _TYPES = {"uint8": "uint8", "uint16": "uint16", "uint32": "uint", "float16": "ha
 _OWN = ("oiio:", "tiff:", "openexr:", "png:", "jpeg:", "dpx:", "movie:", "compression", "planarconfig", "name")
 _JPEG_QUALITY = 97
 
+NOTE = "filmrestore:note"
+"""Key in a frame's metadata of a line for its own processing history."""
+
 
 def encode_image(frame: Frame, container: str, history: str = "") -> bytes:
     """The whole file of `frame`.
@@ -170,8 +173,8 @@ def _prepare(spec: oiio.ImageSpec, frame: Frame, container: str, history: str) -
     if container == "jpeg":
         spec.attribute("Compression", f"jpeg:{_JPEG_QUALITY}")
     if container == "exr" and history:
-        before = spec.getattribute("Exif:ImageHistory")
-        spec.attribute("Exif:ImageHistory", f"{before}\n{history}" if before else history)
+        lines = (spec.getattribute("Exif:ImageHistory"), history, frame.metadata.get(NOTE))
+        spec.attribute("Exif:ImageHistory", "\n".join(line for line in lines if line))
 
 
 def _check_unchanged(header: Header, frame: Frame) -> None:

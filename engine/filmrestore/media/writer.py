@@ -180,7 +180,7 @@ def open_writer(
     """
     target = Path(path)
     sink: Sink
-    if not is_folder(path) and container_of(target) == "movie":
+    if is_movie(path):
         from .movies_write import MovieSink
 
         if os.path.realpath(target) == os.path.realpath(like.path_of(like.frames[0])):
@@ -279,6 +279,11 @@ def is_folder(path: str | Path) -> bool:
     """Whether an output is a folder, there or to be made, and no pattern, image or movie."""
     target = Path(path)
     return target.is_dir() or not target.suffix or str(path).endswith(os.sep)
+
+
+def is_movie(path: str | Path) -> bool:
+    """Whether an output is one movie."""
+    return not is_folder(path) and container_of(Path(path)) == "movie"
 
 
 def _check_not_scan(pattern: Pattern, like: Shot) -> None:

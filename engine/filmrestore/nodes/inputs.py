@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import xxhash
 
 from ..frame import Box
@@ -31,6 +33,14 @@ class Inputs:
     ) -> None:
         self._shot, self._protect, self._map = shot, protect, defect_map
         self._shared = repr((analysis, roi))
+
+    def rebuilt(self, number: int, units: Mapping[int, Unit]) -> str:
+        """Of a frame that is made from two others: all that decides these, and its own file if there is one."""
+        digest = xxhash.xxh3_128(repr((self._shared, number)).encode())
+        digest.update(self._shot.facts(number) if number in self._shot else b"-")
+        for neighbour, unit in sorted(units.items()):
+            digest.update(f"{neighbour} {self.digest(neighbour, unit)}".encode())
+        return digest.hexdigest()
 
     def digest(self, number: int, unit: Unit) -> str:
         """Of frame `number`, which `unit` restores; a repeat's own file counts, and no defect map of its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +21,10 @@ from ..media import Shot, Writer, open_shot
 from ..media.atomic import check_writable
 from ..media.patterns import Pattern
 from ..media.planes import plane_container
-from ..media.writer import is_folder, output_pattern
+from ..media.writer import is_folder, is_movie, output_pattern
 from ..restorers.base import Facts, Restorer, load_restorer
 from ..settings import RestoreSettings
+from ..wide.plan import is_wide
 from .ranks import Ranks
 from .resuming import check_overwrite, check_stopped
 from .windows import Unit, plan_units
@@ -52,6 +53,8 @@ class RestoreJob:
         protect: Pattern of masks, white where nothing may be touched.
         defect_map: Pattern of masks, white where there is a defect, or "alpha" for the scan's own alpha.
         cuts: EDL, OTIO or list of cuts; found in the picture when None.
+        rebuild: Frames to make from their neighbours: "missing" (numbers that the sequence leaves out), a span of
+            frames that are damaged beyond repair, or both with a comma between. Every chunk is given the same.
         analysis: The reel's analysis file; beside the output when None; made where it is not there.
         colourspace, working_space, config: See `colour.open_colour`.
         device: torch device.
@@ -74,6 +77,7 @@ class RestoreJob:
     protect: str | None = None
     defect_map: str | None = None
     cuts: str | None = None
+    rebuild: str | None = None
     analysis: str | None = None
     colourspace: str | None = None
     working_space: str = "scene_linear"
@@ -160,11 +164,18 @@ def check_job(job: RestoreJob) -> None:
     """Refuses what cannot be meant.
 
     Raises:
-        UsageError: an unknown word, or no threads.
+        UsageError: an unknown word, no threads, or a part of the frame to be kept and all of it to be changed.
     """
     check_overwrite(job.overwrite)
     if job.on_error not in ("stop", "skip", "copy"):
         raise UsageError(f"on_error is {job.on_error!r}: choose one of stop, skip, copy")
+    if (job.roi is not None or job.protect is not None) and job.settings.output == "result" and is_wide(job.settings):
+        raise UsageError(
+            "a region or a protect mask says what must stay, and deflicker, unfade and stabilise change the whole "
+            "frame: leave one or the other out; two runs do both, the second over the first's result"
+        )
+    if job.rebuild is not None and (is_movie(job.output) or job.settings.output != "result"):
+        raise UsageError("rebuilt frames go into a sequence of results: give a pattern such as shot.####.dpx as output")
     if job.threads < 1:
         raise UsageError(f"threads is {job.threads}: give 1 or more")
 
@@ -176,7 +187,8 @@ def open_job(job: RestoreJob) -> tuple[Shot, Colour]:
         InputError, UsageError: see `media.open_shot` and `colour.open_colour`.
     """
     check_job(job)
-    shot = open_shot(job.source, job.span, missing="refuse" if job.on_error == "stop" else "allow")
+    refuses = job.on_error == "stop" and job.rebuild is None
+    shot = open_shot(job.source, job.span, missing="refuse" if refuses else "allow")
     if job.roi is not None and (job.roi.x0 >= shot.format.width or job.roi.y0 >= shot.format.height):
         shot.close()
         raise UsageError(
@@ -283,12 +295,21 @@ def handles_of(settings: RestoreSettings, facts: Facts) -> int:
 
 
 def units_of(
-    job: RestoreJob, shot: Shot, cuts: Sequence[int], restorer: Restorer, repeats: Sequence[int] = ()
+    job: RestoreJob,
+    shot: Shot,
+    cuts: Sequence[int],
+    restorer: Restorer,
+    repeats: Sequence[int] = (),
+    lost: Collection[int] = (),
 ) -> list[Unit]:
-    """The units of the job's frames; its handles are pictures, so that repeats among them leave no window short."""
+    """The units of the job's frames; its handles are pictures, so that repeats among them leave no window short.
+
+    Frames of `lost` are neither restored nor looked at.
+    """
     facts = restorer.facts
     handles, ranks = handles_of(job.settings, facts), Ranks(repeats, cuts)
     first = ranks.frames(ranks.rank(min(shot.frames)) - handles).start
     last = ranks.frames(ranks.rank(max(shot.frames)) + handles).stop - 1
-    readable = [n for n in shot.available if first <= n <= last]
-    return plan_units(shot.frames, readable, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
+    readable = [n for n in shot.available if first <= n <= last and n not in lost]
+    wanted = [n for n in shot.frames if n not in lost]
+    return plan_units(wanted, readable, cuts, window=facts.window, keep=facts.keep, repeats=repeats)

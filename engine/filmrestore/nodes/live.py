@@ -20,12 +20,14 @@ from ..frame import Box, Format, Frame
 from ..grain import GrainModel, measure
 from ..restorers.base import Restorer
 from ..settings import DegradeSettings, GrainSettings, RestoreSettings, Settings
+from ..wide.plan import WidePlan, is_wide
+from ..wide.record import Wide
 from .degrade import lit, of_stock
 from .grain import apply_grain, measured_box, measured_frames
 from .job import restorer_on
 from .kept import Kept
-from .live_restore import NOTHING, FrameJob, restore_one, unit_of
-from .windows import Unit
+from .live_restore import NOTHING, FrameJob, restore_one
+from .windows import Unit, unit_of
 
 F32 = NDArray[np.float32]
 Key = tuple[str, int]
@@ -127,6 +129,7 @@ class LiveEngine:
         self._restorers: dict[tuple[str, str], Restorer] = {}
         self._damage = lru_cache(2)(Damage)
         self._grain = lru_cache(32)(_grain_of)
+        self._wide = lru_cache(4)(_wide_plan)
 
     def restorer(self, settings: RestoreSettings) -> Restorer:
         """The restorer that the settings name, loaded once.
@@ -198,6 +201,7 @@ class LiveEngine:
     ) -> Answer:
         unit = self._unit(ask, settings)
         job = FrameJob(
+            wide=self._wide_of(ask, settings),
             number=ask.number,
             unit=unit,
             frames=frames,
@@ -217,6 +221,33 @@ class LiveEngine:
         box, pixels, facts = restore_one(job, self.kept)
         self.tiles_computed += facts["tiles_computed"]
         return Answer(box=box, pixels=pixels, facts=facts)
+
+    def _wide_of(self, ask: Ask, settings: RestoreSettings) -> tuple[Wide, ...]:
+        """The frame-wide fixes of the frame that is asked for.
+
+        Raises:
+            UsageError: there is no analysis of these very pixels to take them from, or a mask that forbids them.
+        """
+        if settings.output != "result" or not is_wide(settings):
+            return ()
+        if ask.analysis is None:
+            raise UsageError(
+                "deflicker, unfade and stabilise take what the whole reel says: give the analysis that "
+                "`filmrestore probe` made of the plate, or set them to 0"
+            )
+        if ("protect", ask.number) in ask.changes:
+            raise UsageError(
+                "a protect mask says what must stay, and deflicker, unfade and stabilise change the whole frame: "
+                "disconnect the mask, or use a second node"
+            )
+        found = _analysis(ask.analysis, ask.plate)
+        if name := found.other_colour(_colour(ask.plate)):
+            raise UsageError(
+                f"the analysis was made with {name.replace('_', ' ')} {found.colour.get(name)!r}, the plate has "
+                f"{_colour(ask.plate).describe()[name]!r}: run `filmrestore probe` on the plate as it is here"
+            )
+        cuts = ask.cuts if ask.cuts is not None else found.cuts
+        return self._wide(_Analysed(found), cuts, settings, ask.plate).of(ask.number)
 
     def _unit(self, ask: Ask, settings: RestoreSettings) -> Unit:
         found = _analysis(ask.analysis, ask.plate) if ask.analysis else None
@@ -286,6 +317,23 @@ class _Measured:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Measured) and self.name == other.name
+
+
+class _Analysed:
+    """An analysis that a cache knows by its content."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis, self._digest = analysis, analysis.digest()
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Analysed) and self._digest == other._digest
+
+
+def _wide_plan(analysed: _Analysed, cuts: tuple[int, ...], settings: RestoreSettings, plate: Plate) -> WidePlan:
+    return WidePlan(analysed.analysis, cuts, settings, _colour(plate), plate.format)
 
 
 def _grain_of(measured: _Measured, plate: Plate) -> GrainModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -14,30 +14,21 @@ from ..cache import TileCache
 from ..colour import Colour
 from ..frame import Box, Frame
 from ..grain import GrainModel
-from ..restorers.base import Facts, Restorer, numeric_class
+from ..restorers.base import Restorer, numeric_class
 from ..settings import RestoreSettings
+from ..wide.lay import lay
+from ..wide.record import Wide
 from .composite import Repair, repair, view
 from .job import mapped
 from .kept import Kept, Name
 from .lumas import Lumas
 from .mask_input import mask_values
 from .meter import Meter
-from .ranks import Ranks
 from .tiles import Blended, TileMaker
-from .windows import Unit, plan_units
+from .windows import Unit
 
 F32 = NDArray[np.float32]
 NOTHING = Box(x0=0, y0=0, x1=0, y1=0)
-
-
-def unit_of(
-    number: int, available: Sequence[int], cuts: Sequence[int], facts: Facts, repeats: Sequence[int] = ()
-) -> Unit:
-    """The window that restores `number`, with all of the frames that it restores along with it."""
-    ranks = Ranks(repeats, cuts)
-    stride = [n for n in available if ranks.rank(n) // facts.keep == ranks.rank(number) // facts.keep]
-    units = plan_units(stride, available, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
-    return next(unit for unit in units if number in unit.kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +44,7 @@ class FrameJob:
         colour: Of the clip.
         restorer: The method's.
         grain: The reel's.
+        wide: Fixes of the whole frame, laid over it last.
         protect: (h, w, 1), 0..1.
         maps: Defect maps by frame, (h, w, 1).
         defect_alpha: The frames' alpha is the defect map.
@@ -70,6 +62,7 @@ class FrameJob:
     colour: Colour
     restorer: Restorer
     grain: GrainModel | None = None
+    wide: tuple[Wide, ...] = ()
     protect: F32 | None = None
     maps: Mapping[int, F32] = field(default_factory=dict)
     defect_alpha: bool = False
@@ -93,8 +86,8 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
     meter = Meter()
     frame, settings = job.frames[job.number], job.settings
     if settings.output == "result" and settings.strength * settings.mix == 0:
-        box = _everything(frame) if job.whole else NOTHING
-        return box, frame.codes[box.slices], _facts(meter, started)
+        box = _everything(frame) if job.whole or job.wide else NOTHING
+        return box, np.asarray(lay(frame.codes, job.wide, frame.format)[box.slices], np.float32), _facts(meter, started)
     maps = _maps(job)
     blended = _blended(job, maps, kept, meter)
     job.cancelled()  # the patches are kept; what follows takes a second on a large frame
@@ -112,10 +105,11 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         marks=not job.restorer.facts.cause,
         meter=meter,
     )
-    is_partial = settings.output == "result" and not job.whole
+    is_partial = settings.output == "result" and not job.whole and not job.wide
     box = _changed(done) if is_partial else _everything(frame)
     facts = {"taken_back": done.taken_back, "changed": int(np.count_nonzero(done.origin)), **_facts(meter, started)}
-    return box, _pixels(box, frame, done, settings), facts
+    pixels = _pixels(box, frame, done, settings)
+    return box, np.asarray(lay(pixels, job.wide, frame.format), np.float32), facts
 
 
 def _blended(job: FrameJob, maps: Mapping[int, F32], kept: Kept, meter: Meter) -> Blended:

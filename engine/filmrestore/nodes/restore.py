@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..cache import TileCache
-from ..errors import Cancelled, FilmRestoreError, InputError
+from ..errors import Cancelled, FilmRestoreError, InputError, MissingFrames
 from ..fixes import (
     FrameRecord,
     Header,
@@ -30,13 +30,16 @@ from ..fixes import (
     scan_facts,
 )
 from ..fixes.model import Cause
-from ..frame import Frame
+from ..frame import Codes, Frame
 from ..grain import GrainModel
-from ..media import Writer, atomic_bytes, open_writer, write_plane
+from ..media import Writer, atomic_bytes, format_span, open_writer, write_plane
 from ..restorers.base import numeric_class
 from ..scenes import read_cuts
+from ..wide.lay import lay
+from ..wide.plan import WidePlan, is_wide
+from ..wide.record import Wide
 from .claims import Claims
-from .composite import marked, repair, view, widened
+from .composite import Repair, marked, repair, view, widened
 from .inputs import Inputs
 from .job import (
     LOCKS,
@@ -55,8 +58,9 @@ from .lumas import Lumas
 from .mask_input import MaskInput
 from .meter import Meter
 from .reader import WindowReader
+from .rebuilding import MADE_BY, Beside, beside, lost_frames, rebuilt
 from .tiles import Blended, TileMaker
-from .windows import Unit, most_read, without
+from .windows import Unit, most_read, unit_of, without
 
 F32 = NDArray[np.float32]
 _WAIT_S = 0.5  # between looks at frames that another process works on
@@ -120,10 +124,15 @@ class _Run:
         analysis = reel_analysis(job, self.shot, self.colour, progress, cancelled)
         self._cuts = read_cuts(job.cuts, self.shot) if job.cuts else analysis.cuts
         self._grain: GrainModel | None = analysis.grain
+        self._lost = self._lost_ones()
+        self._wide = None
+        if job.settings.output == "result" and is_wide(job.settings):
+            self._wide = WidePlan(analysis, self._cuts, job.settings, self.colour, self.shot.format, self._lost)
         self._inputs = Inputs(self.shot, analysis.digest(), roi=job.roi, protect=self._protect, defect_map=self._map)
         self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
         facts = self.restorer.facts
-        self._units = units_of(job, self.shot, self._cuts, self.restorer, analysis.repeats)
+        self._repeats = analysis.repeats
+        self._units = units_of(job, self.shot, self._cuts, self.restorer, self._repeats, self._lost)
         self._reader = stack.enter_context(WindowReader(self.shot, self.meter, hold=most_read(self._units) + 1))
         self._tiles = TileMaker(
             self.restorer,
@@ -144,7 +153,7 @@ class _Run:
         self._takes_all = job.overwrite == "always"
         self.report = RunReport(
             frames=len(self.shot.frames) + len(self.shot.missing),
-            failed={number: f"frame {number} is not on disk" for number in self.shot.missing},
+            failed={n: f"frame {n} is not on disk" for n in self.shot.missing if n not in self._lost},
             ledger=str(self._ledger_path),
         )
 
@@ -162,6 +171,7 @@ class _Run:
             todo = self._not_done(busy)
             if todo:
                 sleep(_WAIT_S)
+        self._rebuild()
         if self.job.span is None and not self.report.failed:
             self._claims.remove()
             merge(self._ledger_path)
@@ -202,12 +212,16 @@ class _Run:
     def _is_done(self, number: int, unit: Unit) -> bool:
         if number in self._made:
             return True
+        return self._has(number, self._inputs.digest(number, unit))
+
+    def _has(self, number: int, inputs: str) -> bool:
+        """Whether an earlier run made the frame of these inputs."""
         if self._takes_all or not self._writer.exists(number):
             return False
         if self.job.overwrite == "never":
             return True
         record = self._ledger.record(number)
-        if record is None or record.inputs != self._inputs.digest(number, unit):
+        if record is None or record.inputs != inputs:
             return False
         return self._matte_pattern is None or self._matte_pattern.path_of(number).exists()
 
@@ -304,20 +318,7 @@ class _Run:
         started = perf_counter()
         frame = frames[number]
         settings = self.job.settings
-        done = repair(
-            frame,
-            blended,
-            lambda: lumas.around(number, unit),
-            self.colour,
-            settings,
-            grain=self._grain,
-            protect=self._protect.read(number, frame) if self._protect else None,
-            defect_map=maps[unit.source(number)] if maps else None,
-            roi=self.job.roi,
-            marks=not self.restorer.facts.cause,
-            grain_frame=unit.numbers[unit.place(number)],
-            meter=self.meter,
-        )
+        done = self._repaired(number, unit, frames, blended, lumas, maps)
         with self.meter.stage("fixes"):
             fixes = find_fixes(
                 frame.picture(),
@@ -332,8 +333,7 @@ class _Run:
                 persistence=persistence(blended.others) if blended.others else None,
                 given=self._given(frame, maps, unit.source(number)),
             )
-        result = frame.codes.copy()
-        result[:, :, list(frame.format.picture)] = view(settings.output, frame, done, settings.mix)
+        result, wide = self._result(frame, view(settings.output, frame, done, settings.mix))
         record = FrameRecord(
             frame=number,
             run="",
@@ -346,7 +346,122 @@ class _Run:
             inputs=self._inputs.digest(number, unit),
             seconds=perf_counter() - started,
         )
-        return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, spared=done.taken_back)
+        return _Made(
+            frame=frame.replaced(result),
+            matte=done.matte,
+            record=record,
+            fixes=fixes,
+            wide=wide,
+            spared=done.taken_back,
+        )
+
+    def _repaired(
+        self,
+        number: int,
+        unit: Unit,
+        frames: Mapping[int, Frame],
+        blended: Blended,
+        lumas: Lumas,
+        maps: Mapping[int, F32] | None,
+    ) -> Repair:
+        frame = frames[number]
+        return repair(
+            frame,
+            blended,
+            lambda: lumas.around(number, unit),
+            self.colour,
+            self.job.settings,
+            grain=self._grain,
+            protect=self._protect.read(number, frame) if self._protect else None,
+            defect_map=maps[unit.source(number)] if maps else None,
+            roi=self.job.roi,
+            marks=not self.restorer.facts.cause,
+            grain_frame=unit.numbers[unit.place(number)],
+            meter=self.meter,
+        )
+
+    def _result(self, frame: Frame, picture: Codes) -> tuple[Codes, tuple[Wide, ...]]:
+        """All channels as they are written, and the frame-wide fixes in them, which come last."""
+        result = frame.codes.copy()
+        result[:, :, list(frame.format.picture)] = picture
+        wide = self._wide.of(frame.number) if self._wide is not None else ()
+        with self.meter.stage("frame-wide"):
+            return lay(result, wide, frame.format), wide
+
+    def _lost_ones(self) -> frozenset[int]:
+        """The frames of the reel that are to be rebuilt."""
+        lost = lost_frames(self.job.rebuild, self.shot)
+        others = sorted(set(self.shot.missing) - lost)
+        if others and self.job.on_error == "stop":
+            raise MissingFrames(
+                f"{self.shot.path}: {len(others)} frames of the span are not there: {format_span(others)}; copy them "
+                "again, or have them made from their neighbours with --rebuild missing"
+            )
+        return lost
+
+    def _rebuild(self) -> None:
+        """Makes the lost frames of the span, once the others are done."""
+        sound = [n for n in self.shot.available if n not in self._lost]
+        for number in sorted(self._lost.intersection((*self.shot.frames, *self.shot.missing))):
+            self._check_cancelled()
+            try:
+                neighbours = beside(number, sound, self._cuts)
+                units = {n: self._unit_of(n, sound) for n in (neighbours.before, neighbours.after)}
+                inputs = self._inputs.rebuilt(number, units)
+                if number in self._made or self._has(number, inputs):
+                    self.report.skipped += number not in self._made
+                else:
+                    self._write(self._one_rebuilt(number, neighbours, units, inputs), 0.0)
+            except (InputError, MemoryError, RuntimeError) as error:
+                self._failed((number,), mapped(error))
+            self._tell()
+        self._writer.flush()
+
+    def _unit_of(self, number: int, sound: Sequence[int]) -> Unit:
+        """The window that restores a frame wherever it lies, with that frame alone kept."""
+        unit = unit_of(number, sound, self._cuts, self.restorer.facts, self._repeats)
+        return replace(unit, kept=(number,), slots=(unit.slots[unit.kept.index(number)],))
+
+    def _one_rebuilt(self, number: int, neighbours: Beside, units: Mapping[int, Unit], inputs: str) -> _Made:
+        """A frame from its neighbours, which are mended first: their dirt must not get into it."""
+        started = perf_counter()
+        settings, shot = self.job.settings, self.shot
+
+        def restored(beside: int) -> Codes:
+            unit = units[beside]
+            frames = self._reader.get(unit.frames)
+            maps = self._maps(unit, frames)
+            blended = self._tiles.blend(unit, frames, maps)[beside]
+            return self._repaired(beside, unit, frames, blended, Lumas(frames, self.colour), maps).codes
+
+        frame, done, has_none = rebuilt(number, neighbours, restored, shot, self.colour, settings, self._grain)
+        everywhere = np.ones(frame.codes.shape[:2], np.float32)
+        fixes = find_fixes(
+            frame.picture(),
+            done.codes,
+            done.matte,
+            done.origin,
+            everywhere,
+            frame=number,
+            model=MADE_BY,
+            settings=settings.digest(),
+            format=shot.format,
+            given={"lost_frame": everywhere > 0},
+        )
+        result, wide = self._result(frame, done.codes)
+        record = FrameRecord(
+            frame=number,
+            run="",
+            source="" if has_none else shot.path_of(number).name,
+            result=self._writer.path_of(number).name,
+            scan_codes=codes_checksum(frame.codes),
+            result_codes=codes_checksum(result),
+            scan_file="" if has_none or shot.is_movie else file_checksum(shot.path_of(number)),
+            network_class=" ".join(f"{key}={value}" for key, value in self._class.items()),
+            inputs=inputs,
+            seconds=perf_counter() - started,
+        )
+        return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, wide=wide, spared=0)
 
     def _given(self, frame: Frame, maps: Mapping[int, F32] | None, source: int) -> dict[Cause, NDArray[np.bool_]]:
         """Causes that are known beforehand, and where they hold, (h, w); `source` is the frame whose map counts."""
@@ -367,7 +482,7 @@ class _Run:
                 write_plane(self._matte_pattern.path_of(number), made.matte, like=made.frame)
             record = structs.replace(made.record, seconds=round(made.record.seconds + share, 4))
             self._writer.discard(number)
-            self._ledger.write(record, made.fixes)
+            self._ledger.write(record, made.fixes, made.wide)
             self._writer.write(made.frame)
         self._made.add(number)
         self.report.restored += 1
@@ -397,4 +512,5 @@ class _Made:
     matte: F32
     record: FrameRecord
     fixes: list[RecordedFix]
+    wide: tuple[Wide, ...]
     spared: int

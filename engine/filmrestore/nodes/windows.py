@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from ..restorers.base import Facts
 from .ranks import Ranks
 
 
@@ -75,6 +76,16 @@ def plan_units(
     for number in sorted(set(wanted)):
         groups.setdefault((ranks.rank(number) // keep, bisect_right(cuts, number)), []).append(number)
     return [_unit(index, shot, kept, readable_set, cuts, window, keep, ranks) for (index, shot), kept in groups.items()]
+
+
+def unit_of(
+    number: int, available: Sequence[int], cuts: Sequence[int], facts: Facts, repeats: Sequence[int] = ()
+) -> Unit:
+    """The window that restores `number`, with all of the frames that it restores along with it."""
+    ranks = Ranks(repeats, cuts)
+    stride = [n for n in available if ranks.rank(n) // facts.keep == ranks.rank(number) // facts.keep]
+    units = plan_units(stride, available, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
+    return next(unit for unit in units if number in unit.kept)
 
 
 def most_read(units: Sequence[Unit]) -> int:

@@ -239,6 +239,10 @@ def _left_out(seen: Survey, shots: list[dict[str, Any]], cards: list[dict[str, A
             f"The {len(cards):,} most doubtful of {seen.fixes:,} fixes are shown. All can be left out by selectors, "
             "such as cause:scratch, frame:1001-1020 or confidence<0.5, one a line of the same list."
         )
+    for cause, frames in seen.wide.items():
+        notes.append(
+            f"Of {frames:,} frames the whole picture was corrected for {cause}: cause:{cause} leaves that out."
+        )
     bare = sum(not shot["frames"] for shot in shots)
     if bare:
         notes.append(f"{bare:,} of {len(shots):,} shots, the least doubtful ones, are listed without pictures.")

@@ -14,6 +14,7 @@ from ..fixes import Fix, Ledger, RecordedFix
 from ..fixes.replay import apply_fixes
 from ..frame import Box, Codes
 from ..media import Shot
+from ..wide.lay import lay
 from .pictures import Display, crop_around, jpeg, paint_matte, png, shrink, shrink_codes
 from .survey import FrameSum, doubt
 
@@ -116,7 +117,9 @@ class Gallery:
         """Picture channels of the result; made from the ledger where there is no result."""
         if self._result is not None and number in self._result.available:
             return self._result.read(number).picture()
-        return apply_fixes(self._scan.read(number), fixes).picture()
+        mended = apply_fixes(self._scan.read(number), fixes)
+        wide = [fix for fix in self._ledger.wide(number) if fix.state == "applied"]
+        return mended.replaced(lay(mended.codes, wide, mended.format)).picture()
 
 
 class _Held:

@@ -68,6 +68,7 @@ class Survey:
     Attributes:
         shots: In order.
         causes, origins: Applied fixes by cause; changed pixels by origin.
+        wide: Frames by what was corrected in the whole of them.
         fixes, rejected, dropped: Fixes applied, rejected in the ledger, deleted from it.
         area: Changed pixels.
         seconds: Time of all frames.
@@ -79,6 +80,7 @@ class Survey:
     shots: list[ShotSum] = field(default_factory=list)
     causes: Counter[str] = field(default_factory=Counter)
     origins: Counter[str] = field(default_factory=Counter)
+    wide: Counter[str] = field(default_factory=Counter)
     fixes: int = 0
     rejected: int = 0
     dropped: int = 0
@@ -121,6 +123,7 @@ def survey(
             continue
         applied = [fix for fix in part.fixes if fix.state == "applied"]
         _add(result, part.record, part.fixes, applied)
+        result.wide.update(fix.cause for fix in part.wide if fix.state == "applied")
         index = bisect_right(starts, number)
         if index != shot_index:
             shot_index = index
