@@ -16,8 +16,8 @@ from .progress import display
 @click.command(
     cls=GroupedCommand,
     epilog="SELECT is an id (1001-3f9a), a list of such (@rejected.txt), frame:1001-1020, cause:scratch, "
-    "cause:flicker, origin:generated, polarity:light, confidence<0.5, area>=4, change<=0.01, box:X0,Y0,X1,Y1, or several of them in "
-    "quotes that must all hold.",
+    "cause:flicker, origin:generated, polarity:light, confidence<0.5, area>=4, change<=0.01, box:X0,Y0,X1,Y1, or several "
+    "of them in quotes that must all hold.",
 )
 @takes_source
 @takes_output
