@@ -17,7 +17,7 @@ from film import read_codes, write_image, write_shot
 from filmrestore.analysis import Analysis
 from filmrestore.cli import VERBS, run
 from filmrestore.cli.progress import JsonLines, Lines, OpenJobLines, Rate, duration
-from filmrestore.errors import InputError
+from filmrestore.errors import InputError, WeightsError
 from filmrestore.restorers.base import REGISTRY
 from filmrestore.settings import DEGRADE_PRESETS, DegradeSettings, GrainSettings, RestoreSettings
 
@@ -209,6 +209,23 @@ def test_an_unexpected_error_leaves_its_traceback_in_a_file(
     assert "ZeroDivisionError: by nought" in told and "Traceback" not in told
     (log,) = tmp_path.glob("filmrestore-*.log")
     assert str(log) in told and "in broken" in log.read_text()
+
+
+def test_models_tells_missing_weights_from_damaged_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    from filmrestore.restorers import restormer
+    from filmrestore.restorers.restormer import restorer
+
+    monkeypatch.setattr("filmrestore.restorers.base.REGISTRY", {"restormer": f"{restormer.__name__}:load"})
+    monkeypatch.setattr(restorer, "FOLDER", tmp_path)
+    assert run(["models"]) == 0
+    assert "restormer.safetensors, missing" in (told := capsys.readouterr().out) and restorer.REMEDY in told
+    (tmp_path / "restormer.safetensors").write_bytes(b"half")
+    (tmp_path / "restormer.json").write_text('{"config": {}, "sha256": "0"}')
+    assert run(["models", "--json"]) == WeightsError("").exit_code
+    told = capsys.readouterr()
+    assert json.loads(told.out)[0]["state"] == "damaged" and "is damaged" in told.err
 
 
 def test_memory_that_ran_out_is_exit_code_5(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

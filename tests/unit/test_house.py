@@ -54,7 +54,17 @@ PUBLIC = {
         "write_plane",
     },
     "filmrestore.report": {"Limits", "build_report"},
-    "filmrestore.training": {"Outcome", "Stage", "TrainJob", "train"},
+    "filmrestore.training": {
+        "Losses",
+        "Outcome",
+        "Recipe",
+        "Samples",
+        "Stage",
+        "Task",
+        "TrainJob",
+        "job_of",
+        "train",
+    },
 }
 
 

@@ -10,46 +10,36 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from training_runs import assert_same_run, make_data, stop_at
 
 from filmrestore.errors import Cancelled, InputError, UsageError
 from filmrestore.motion import NEXT, PREVIOUS
+from filmrestore.restorers.frdm.network import FrdmNet
 from filmrestore.restorers.frdm.weights import load_weights
-from filmrestore.training import Stage, TrainJob, train
-from filmrestore.training.batches import Batches, turned
+from filmrestore.training import Stage, TrainJob, job_of, train
+from filmrestore.training.batches import Windows, turned
 from filmrestore.training.checkpoint import NAME
-from filmrestore.training.export import export
 from filmrestore.training.footage import Footage, open_footage
 from filmrestore.training.job import seconds
 from filmrestore.training.lookalikes import LOOKALIKES
-from filmrestore.training.loop import rate
 from filmrestore.training.losses import matte_loss, motion_of
 from filmrestore.training.plot import plot
+from filmrestore.training.publish import publish
+from filmrestore.training.schedule import Schedule
 from filmrestore.training.validation import classical, measure
 from filmrestore.training.windows import Recipe, draw_sample
 
 RECIPE = Recipe(size=32)
 TINY = {"widths": (8, 8, 16), "denoiser_widths": (8, 8, 16)}
 STAGES = (
-    Stage(name="guidance", share=0.5, sampler=False, recipe=RECIPE),
-    Stage(name="joint", share=0.5, sampler=True, recipe=RECIPE, rate=0.5),
+    Stage(name="guidance", share=0.5, size=32, batch=2),
+    Stage(name="sampler", share=0.5, size=32, batch=2, rate=0.5),
 )
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fourteen stills and two clips, one of them held out."""
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(7)
-    for index in range(14):
-        _write(folder / "train" / "stills" / f"still_{index:02}.png", _picture(rng, 96))
-    for name in ("walk", "chair"):
-        scene = _picture(rng, 120)
-        for index in range(7):
-            _write(
-                folder / "train" / "video" / name / f"{index:03}.png",
-                scene[index : index + 90, 2 * index : 2 * index + 90],
-            )
-    return folder
+    return make_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +47,14 @@ def footage(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return open_footage(data, tmp_path_factory.mktemp("cache"))
 
 
-def _picture(rng: np.random.Generator, size: int) -> np.ndarray:
-    coarse = rng.uniform(20, 235, (8, 8, 3)).astype(np.float32)
-    return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
-
-
-def _write(path: Path, picture: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), picture)
-
-
 def _job(data: Path, out: Path, **changes: object) -> TrainJob:
-    job = TrainJob(
-        data=data, out=out, samples=8, network=TINY, stages=STAGES, batch=2, warm_up=2, workers=0, validation=0, seed=5
-    )
-    return replace(job, **changes)
+    return job_of(
+        "frdm",
+        **{
+            "data": data, "out": out, "samples": 8, "network": TINY, "stages": STAGES, "warm_up": 2, "workers": 0,
+            "validation": 0, "seed": 5, **changes,
+        },
+    )  # fmt: skip
 
 
 def test_a_sample_is_the_same_whenever_it_is_drawn(footage: Footage) -> None:
@@ -174,47 +157,30 @@ def test_motion_is_nought_in_a_still_window_and_full_where_it_changes() -> None:
     assert float(motion_of(truth)[0, 0, 0, 8, 15]) == 0.0
 
 
-def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at", [4, 6])
+def test_a_run_that_was_cut_off_ends_as_if_it_had_not_been(at: int, data: Path, tmp_path: Path) -> None:
+    """Before the sampler's stage, and in the middle of it."""
     whole, parts = _job(data, tmp_path / "whole"), _job(data, tmp_path / "parts", checkpoint_s=0.0)
     train(whole)
-
-    def cut_off(stage: str, done: int, total: int) -> None:
-        if done == 6:
-            raise Cancelled("stopped in the middle of the joint stage")
-
     with pytest.raises(Cancelled):
-        train(parts, cut_off)
+        train(parts, stop_at(at))
     assert train(parts).finished
-    left, right = (torch.load(folder / NAME, weights_only=True) for folder in (tmp_path / "whole", tmp_path / "parts"))
-    assert left["updates"] == right["updates"] == 4
-    for key in ("network", "average"):
-        for name, value in left[key].items():
-            assert torch.equal(value, right[key][name]), name
+    assert_same_run(whole.out, parts.out, updates=4)
 
 
 def test_the_sampler_is_left_alone_until_its_stage(data: Path, tmp_path: Path) -> None:
-    job = _job(data, tmp_path)
+    job = _job(data, tmp_path, checkpoint_s=0.0)
     with pytest.raises(Cancelled):
-        train(replace(job, checkpoint_s=0.0), _stop_at(6))
+        train(job, stop_at(6))
     saved = torch.load(tmp_path / NAME, weights_only=True)
     trained = {name for name, value in saved["optimizer"]["state"].items() if value}
     assert saved["updates"] == 2
     torch.manual_seed(job.seed)
-    from filmrestore.restorers.frdm.network import FrdmNet
-
     fresh = FrdmNet(**TINY).state_dict()
     same = {name for name in fresh if torch.equal(fresh[name], saved["network"][name])}
     assert all(name in same for name in fresh if name.startswith("denoiser."))
     assert not all(name in same for name in fresh if name.startswith("guidance."))
     assert trained
-
-
-def _stop_at(samples: int):
-    def stop(stage: str, done: int, total: int) -> None:
-        if done == samples:
-            raise Cancelled("stopped")
-
-    return stop
 
 
 def test_the_budget_stops_a_run_and_leaves_a_checkpoint(data: Path, tmp_path: Path) -> None:
@@ -227,7 +193,7 @@ def test_the_budget_stops_a_run_and_leaves_a_checkpoint(data: Path, tmp_path: Pa
 def test_a_save_that_fails_leaves_the_old_checkpoint(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train(_job(data, tmp_path, samples=2))
+    train(_job(data, tmp_path, samples=4))
     before = (tmp_path / NAME).read_bytes()
 
     def full(*_: object, **__: object) -> None:
@@ -236,29 +202,33 @@ def test_a_save_that_fails_leaves_the_old_checkpoint(
     with monkeypatch.context() as patch:
         patch.setattr("os.replace", full)
         with pytest.raises(Exception, match="no space"):
-            train(_job(data, tmp_path, samples=4))
+            train(_job(data, tmp_path, samples=8))
     assert (tmp_path / NAME).read_bytes() == before
     assert not list(tmp_path.glob("*.tmp")) and not list(tmp_path.glob(".*.tmp"))
 
 
 def test_a_damaged_checkpoint_is_named(data: Path, tmp_path: Path) -> None:
-    train(_job(data, tmp_path, samples=2))
-    (tmp_path / NAME).write_bytes((tmp_path / NAME).read_bytes()[:1000])
+    train(_job(data, tmp_path, samples=4))
+    whole = (tmp_path / NAME).read_bytes()
+    for damaged in (whole[:1000], b"", b"not a checkpoint"):
+        (tmp_path / NAME).write_bytes(damaged)
+        with pytest.raises(InputError, match=r"checkpoint\.pt is damaged"):
+            train(_job(data, tmp_path, samples=8))
+    (tmp_path / NAME).write_bytes(whole)
     with pytest.raises(InputError, match="cannot go on from"):
-        train(_job(data, tmp_path, samples=4))
+        train(_job(data, tmp_path, samples=8, network={"widths": (8, 8, 8), "denoiser_widths": (8, 8, 8)}))
 
 
 def test_the_curve_and_the_settings_are_kept(data: Path, tmp_path: Path) -> None:
     train(_job(data, tmp_path, samples=4, validation=1))
     assert json.loads((tmp_path / "job.json").read_text())["samples"] == 4
     lines = [json.loads(line) for line in (tmp_path / "validation.jsonl").read_text().splitlines()]
-    assert lines[0]["method"] == "classical"
-    assert lines[-1]["samples"] == 4
+    assert [line["samples"] for line in lines] == [4] and "object_recall" in lines[0]
 
 
-def test_exported_weights_load_and_carry_calibration_and_figures(data: Path, tmp_path: Path) -> None:
+def test_published_weights_load_and_carry_calibration_and_figures(data: Path, tmp_path: Path) -> None:
     train(_job(data, tmp_path / "run", samples=4))
-    export(tmp_path / "run", tmp_path / "frdm.safetensors", data, tmp_path / "cache", 1)
+    publish(tmp_path / "run", tmp_path / "frdm.safetensors", data, tmp_path / "cache", 1)
     weights = load_weights(tmp_path / "frdm.safetensors")
     assert set(weights.card["figures"]) == {"classical", "preview", "final"}
     bins = weights.card["figures"]["preview"]["reliability"]
@@ -280,11 +250,26 @@ def test_a_perfect_answer_fixes_everything_and_harms_nothing(footage: Footage) -
     assert measure(samples, classical).pixels.recall < 1.0
 
 
-def test_the_rate_warms_up_and_falls_to_its_last_value(tmp_path: Path) -> None:
-    job = TrainJob(data=tmp_path, out=tmp_path, samples=2000, batch=2, rate=1e-3, warm_up=100)
-    assert rate(job, 0) == pytest.approx(1e-5, rel=1e-3)
-    assert rate(job, 99) > 0.9e-3
-    assert rate(job, 1000) == pytest.approx(3e-5)
+def test_the_rate_warms_up_and_falls_to_its_last_value_times_the_stages() -> None:
+    schedule = Schedule((Stage(share=0.5, size=8, batch=2), Stage(share=0.5, size=8, batch=2, rate=5.0)), 2000)
+    assert schedule.share(0, 40) == pytest.approx(1 / 40, rel=1e-3)
+    assert schedule.share(39, 40) > 0.9
+    assert schedule.share(0, 1000) == pytest.approx(1 / 50, rel=1e-3)  # no more than a twentieth of the steps
+    assert schedule.share(500, 100) == pytest.approx(5 * schedule.share(499, 100), rel=1e-2)
+    assert schedule.share(999, 0) == pytest.approx(5 * 0.03, rel=1e-3)
+
+
+def test_a_schedule_tells_every_sample_once() -> None:
+    small, large = Stage(share=0.6, size=32, batch=4), Stage(share=0.4, size=64, batch=1)
+    schedule = Schedule((small, large), 20)
+    assert len(schedule) == 3 + 8
+    steps = [schedule[number] for number in range(11)]
+    assert [step.first + place for step in steps for place in range(step.stage.batch)] == list(range(20))
+    assert [step.number for step in steps if step.begins] == [0, 3]
+    assert [schedule.drawn(number) for number in (0, 3, 4, 11)] == [0, 12, 13, 20]
+    assert [schedule.stage_of(sample) for sample in (0, 11, 12, 99)] == [small, small, large, large]
+    with pytest.raises(IndexError):
+        schedule[11]
 
 
 @pytest.mark.parametrize(("text", "wanted"), [("90", 90.0), ("90s", 90.0), ("25m", 1500.0), ("1.5h", 5400.0)])
@@ -312,10 +297,10 @@ def test_a_turned_sample_is_as_if_it_had_been_filmed_so(footage: Footage) -> Non
 
 def test_every_sample_is_used_twice_and_no_order_changes_a_batch(data: Path, footage: Footage, tmp_path: Path) -> None:
     job = _job(data, tmp_path, samples=32)
-    forward = Batches(job, footage)
-    batches = [forward[index] for index in range(16)]
-    alone = Batches(job, footage)[11]
-    assert torch.equal(batches[11].scan, alone.scan)
-    middles = [window[len(window) // 2] for batch in batches for window in batch.scan]
+    forward = Windows(footage, job.seed, job.schedule)
+    batches = [forward(job.schedule[number]) for number in range(16)]
+    alone = Windows(footage, job.seed, job.schedule)(job.schedule[11])
+    assert torch.equal(batches[11]["scan"], alone["scan"])
+    middles = [window[len(window) // 2] for batch in batches for window in batch["scan"]]
     sums = sorted(round(float(middle.double().sum()), 3) for middle in middles)
     assert sums[::2] == sums[1::2]

@@ -1,6 +1,7 @@
 """Trains what is shipped: clean windows, damage, losses, the loop, and the figures of a held-out set."""
 
-from .job import Stage, TrainJob
+from .job import TrainJob, job_of
 from .loop import Outcome, train
+from .task import Losses, Recipe, Samples, Stage, Task
 
-__all__ = ["Outcome", "Stage", "TrainJob", "train"]
+__all__ = ["Losses", "Outcome", "Recipe", "Samples", "Stage", "Task", "TrainJob", "job_of", "train"]

@@ -1,23 +1,20 @@
-"""Samples on their way to the network: drawn ahead by worker processes, always the same ones in the same order."""
+"""Damaged windows on their way to frdm: stacked, used twice, now and then shorter; always the same ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from ..motion import AGREEMENT, NEXT, PREVIOUS, VALID
 from .clips import FRAMES
-from .footage import Footage, open_footage
-from .job import TrainJob
-from .windows import Sample, draw_sample
+from .footage import Footage
+from .schedule import Schedule, Step
+from .task import Samples
+from .windows import Recipe, Sample, draw_sample
 
 CLASSES = ("dust", "dirt", "hair", "scratch", "stain", "burn")
 """Kinds of damage that the network tells apart, in the order of its outputs."""
@@ -59,10 +56,6 @@ class Batch:
     box: Float[Tensor, "b 4"]
     present: Bool[Tensor, "b t"]
 
-    def to(self, device: torch.device) -> Batch:
-        """The same on another device."""
-        return Batch(**{entry.name: getattr(self, entry.name).to(device) for entry in fields(self)})
-
 
 def stack(samples: list[Sample]) -> Batch:
     """A batch of samples of one size."""
@@ -92,35 +85,37 @@ def _relative(sample: Sample) -> Float[Tensor, 4]:
     return torch.tensor([box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height], dtype=torch.float32)
 
 
-class Batches(Dataset[Batch]):
-    """Batch number n holds uses n * batch ... of the schedule; every sample is used twice, the second time turned.
+RECIPES = {"guidance": Recipe(), "sampler": Recipe(lookalikes=0.3, clean=0.0)}
+"""What samples are drawn, by the name of the stage."""
+
+
+class Windows:
+    """The batch of a step: uses n * batch ... of the schedule; every sample is used twice, the second time turned.
 
     Drawing a sample costs about what learning from it does. The uses of eight samples follow each other, so that a
     worker still holds them when they come again.
     """
 
-    def __init__(self, job: TrainJob, footage: Footage) -> None:
-        self.job, self.footage = job, footage
+    def __init__(self, footage: Footage, seed: int, schedule: Schedule) -> None:
+        self.footage, self.seed, self.schedule = footage, seed, schedule
         self._held: dict[int, Sample] = {}
 
-    def __len__(self) -> int:
-        return self.job.samples // self.job.batch
-
-    def __getitem__(self, index: int) -> Batch:
-        first = index * self.job.batch
-        batch = stack([self._use(use) for use in range(first, first + self.job.batch)])
-        rng = np.random.default_rng((self.job.seed, index, 2))
-        return shorter(batch, int(rng.integers(2))) if rng.random() < SHORTER else batch
+    def __call__(self, step: Step) -> Samples:
+        """A `Batch`'s parts, always the same."""
+        batch = stack([self._use(use) for use in range(step.first, step.first + step.stage.batch)])
+        rng = np.random.default_rng((self.seed, step.number, 2))
+        return vars(shorter(batch, int(rng.integers(2))) if rng.random() < SHORTER else batch)
 
     def _use(self, use: int) -> Sample:
         group, place = divmod(use, 2 * GROUP)
         again = place >= GROUP
-        step = group * GROUP + (place * TURN + group) % GROUP if again else group * GROUP + place
-        recipe = self.job.stage(group * 2 * GROUP).recipe
-        if step not in self._held:
+        number = group * GROUP + (place * TURN + group) % GROUP if again else group * GROUP + place
+        if number not in self._held:
+            stage = self.schedule.stage_of(group * 2 * GROUP)
+            recipe = replace(RECIPES[stage.name], size=stage.size)
             self._held = {key: sample for key, sample in self._held.items() if key // GROUP == group}
-            self._held[step] = draw_sample(self.footage, self.job.seed, step, recipe)
-        return turned(self._held[step]) if again else self._held[step]
+            self._held[number] = draw_sample(self.footage, self.seed, number, recipe)
+        return turned(self._held[number]) if again else self._held[number]
 
 
 def shorter(batch: Batch, radius: int) -> Batch:
@@ -153,22 +148,3 @@ def turned(sample: Sample) -> Sample:
         full=sample.full,
         present=sample.present[::-1],
     )
-
-
-def batches_from(job: TrainJob, cache: Path, first: int) -> Iterator[Batch]:
-    """The job's batches from number `first` on."""
-    source = Batches(job, open_footage(job.data, cache))
-    loader = DataLoader(
-        source,
-        batch_size=None,
-        sampler=range(first, len(source)),
-        num_workers=job.workers,
-        prefetch_factor=6 if job.workers else None,
-        worker_init_fn=_quiet_worker,
-    )
-    return iter(loader)
-
-
-def _quiet_worker(_: int) -> None:
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)

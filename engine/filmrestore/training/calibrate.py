@@ -49,13 +49,13 @@ def fit_calibration(network: FrdmNet, samples: Iterable[Sample]) -> dict[str, di
     }
 
 
-def fit_one(logits: Float[Tensor, n], truth: Float[Tensor, n]) -> dict[str, float]:
+def fit_one(pixels: Iterable[tuple[Float[Tensor, n], Float[Tensor, n]]]) -> dict[str, float]:
     """The "calibration" of a card with one temperature and one shift, as `Calibrated.from_card` reads it.
 
     Args:
-        logits: Of a matte head, on held-out pixels.
-        truth: 1 where the pixel is damaged.
+        pixels: Logits of a matte head and truth, 1 where the pixel is damaged, of some of each held-out window's.
     """
+    logits, truth = (torch.cat(parts) for parts in zip(*pixels, strict=True))
     scale, shift = torch.ones(1, requires_grad=True), torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.LBFGS([scale, shift], max_iter=60, line_search_fn="strong_wolfe")
 
@@ -73,9 +73,11 @@ def fit_one(logits: Float[Tensor, n], truth: Float[Tensor, n]) -> dict[str, floa
 def some(
     logits: Float[Tensor, "t 1 h w"], truth: Float[Tensor, "t 1 h w"], weight: Float[Tensor, "t 1 h w"], seed: int
 ) -> tuple[Float[Tensor, n], Float[Tensor, n]]:
-    """Logits and truth of pixels drawn evenly from those that an answer is asked for, the same for the same seed."""
+    """Logits and truth of pixels drawn evenly from those that an answer is asked for, the same for the same seed; none
+    of a sample in which no answer is."""
     asked = (weight > 0).flatten().nonzero()[:, 0]
-    picked = asked[torch.randint(len(asked), (PIXELS_OF_SAMPLE,), generator=torch.Generator().manual_seed(seed))]
+    count = PIXELS_OF_SAMPLE if len(asked) else 0
+    picked = asked[torch.randint(max(1, len(asked)), (count,), generator=torch.Generator().manual_seed(seed))]
     return logits.flatten()[picked], truth.flatten()[picked]
 
 

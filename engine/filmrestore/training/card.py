@@ -16,58 +16,63 @@ DATA = (
     ("caps, chair: frames", "max810/XMem2 @adc7d4c (PUMaVOS)", "CC BY 4.0"),
     ("masks of damage, four of every five", "daniela997/FilmDamageSimulator @2da9712", "MIT"),
 )
-ROWS = (
-    ("object_recall", "objects found"),
-    ("object_precision", "detections that are right"),
-    ("object_f1", "F1 by object"),
-    ("pixel_f1", "F1 by pixel"),
-    ("defect_psnr", "PSNR inside the defects, dB"),
-    ("objects_fixed", "objects fixed"),
-    ("harm_percent", "harm, % of clean pixels"),
-    ("erasure_percent", "erasure on undamaged windows, %"),
-    ("erasure_worst_percent", "erasure, worst frame, %"),
-    ("calibration_error", "expected calibration error"),
-)
+LABELS = {
+    "loss": "loss",
+    "object_recall": "objects found",
+    "object_precision": "detections that are right",
+    "object_f1": "F1 by object",
+    "pixel_f1": "F1 by pixel",
+    "defect_psnr": "PSNR inside the defects, dB",
+    "objects_fixed": "objects fixed",
+    "harm_percent": "harm, % of clean pixels",
+    "erasure_percent": "erasure on undamaged windows, %",
+    "erasure_worst_percent": "erasure, worst frame, %",
+    "calibration_error": "expected calibration error",
+    "psnr_scan": "PSNR of the scan, dB",
+    "psnr_preview": "PSNR after one step, dB",
+    "psnr": "PSNR after all steps, dB",
+    "blur_recall": "blurred pixels found",
+    "blur_precision": "pixels called blurred that are",
+}
+"""Of the figures that a page shows."""
 
 
-def model_card(card: Mapping[str, Any]) -> str:
-    """Markdown from what `export` measured."""
+def model_card(name: str, card: Mapping[str, Any]) -> str:
+    """The page beside weights called `name`, from what `publish` measured."""
     figures, run = card["figures"], card["run"]
-    methods = list(figures)
+    model, columns = run["job"]["model"], list(figures)
+    rows = [
+        (label, *(_number(figures[column].get(key)) for column in columns))
+        for key, label in LABELS.items()
+        if any(key in figures[column] for column in columns)
+    ]
+    kinds = _kinds(figures)
     lines = [
-        "# frdm.safetensors",
+        f"# {name}",
         "",
-        "Weights of the frdm network (guidance branch and denoiser), trained by `filmrestore.training`. The last run:",
-        f"{run['samples'] // 2} windows of five frames, each used twice; {run['hours']:.2f} hours on CPU cores shared",
-        "with other work. The runs before it stand in docs/models/frdm.md.",
-        "Licence of the weights: Apache-2.0. How they were trained, and what falls short: docs/models/frdm.md.",
+        f"Weights of {model}, trained by `filmrestore.training`. The run that they come of: {run['samples']} samples,",
+        f"{run['hours']:.2f} hours. Licence of the weights: {card['licence']}. How they were trained, and what falls",
+        f"short: docs/models/{model}.md.",
         "",
         "## Trained on",
         "",
         *table(("what", "source", "licence"), DATA),
         "",
-        "Damage, grain, motion and lookalikes are drawn by `filmrestore.damage` and `filmrestore.training`; no real",
-        "damaged film was trained on. Held out: chair, cups, uuid540 and every twelfth still.",
-        "",
-        "## Figures on the held-out windows",
-        "",
-        f"{run['windows']} damaged and {run['windows'] // 2} undamaged windows of 160 x 160. Preview is what was",
-        "recovered, final is after the sampler, classical a motion-compensated median with spike detection on the",
-        "same evidence.",
-        "",
-        *table(("", *methods), [(name, *(_number(figures[m][key]) for m in methods)) for key, name in ROWS]),
-        "",
-        "Objects found by kind of damage:",
-        "",
-        *table(("", *methods), _kinds(figures)),
+        "What is damaged or blurred was made so by `filmrestore.damage` and `filmrestore.training`; no real damaged",
+        "film was trained on. Held out: chair, cups, uuid540 and every twelfth still.",
         "",
     ]
+    if rows:
+        lines += [f"## Figures on {run['windows']} held-out windows or samples", "", *table(("", *columns), rows), ""]
+    if kinds:
+        lines += ["Objects found by kind of damage:", "", *table(("", *columns), kinds), ""]
     return "\n".join(lines)
 
 
 def _kinds(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    names = sorted({kind for of_method in figures.values() for kind in of_method["recall_of_kind"]})
-    return [(name, *(_number(of["recall_of_kind"].get(name)) for of in figures.values())) for name in names]
+    found = [of_column.get("recall_of_kind", {}) for of_column in figures.values()]
+    names = sorted({kind for kinds in found for kind in kinds})
+    return [(name, *(_number(kinds.get(name)) for kinds in found)) for name in names]
 
 
 def _number(value: float | None) -> str:

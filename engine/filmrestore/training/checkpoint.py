@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -15,6 +16,7 @@ from ..errors import InputError
 from ..media.atomic import atomic_bytes
 
 NAME = "checkpoint.pt"
+KEPT = frozenset({"network", "optimizer", "average", "average_updates", "updates", "seconds", "torch_rng"})
 Net = TypeVar("Net", bound=nn.Module)
 
 
@@ -75,20 +77,38 @@ def load(progress: Progress[Any], folder: Path) -> bool:
     Raises:
         InputError: it is damaged, or of another network.
     """
-    path = folder / NAME
-    if not path.exists():
+    if not (folder / NAME).exists():
         return False
+    content = read(folder)
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         progress.network.load_state_dict(content["network"])
         progress.optimizer.load_state_dict(content["optimizer"])
-    except (RuntimeError, ValueError, KeyError, EOFError) as error:
-        raise InputError(f"cannot go on from {path}: {error}; give another folder to start anew") from error
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"cannot go on from {folder / NAME}: {error}; give another folder to start anew") from error
     progress.average.weights = _placed(content["average"], progress.average.weights)
     progress.average.updates = content["average_updates"]
     progress.updates, progress.seconds = content["updates"], content["seconds"]
     torch.set_rng_state(content["torch_rng"])
     return True
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What `save` wrote, on the CPU.
+
+    Raises:
+        InputError: there is no checkpoint, or it is damaged.
+    """
+    path = folder / NAME
+    if not path.exists():
+        raise InputError(f"no {NAME} in {folder}: give the folder of a run that has saved once")
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        missing = KEPT - content.keys()
+    except (RuntimeError, ValueError, AttributeError, EOFError, UnpicklingError) as error:
+        raise InputError(f"{path} is damaged ({error}): give another folder to start anew") from error
+    if missing:
+        raise InputError(f"{path} is no checkpoint of ours, {', '.join(sorted(missing))} missing: give another folder")
+    return content
 
 
 def _placed(values: dict[str, Tensor], like: dict[str, Tensor]) -> dict[str, Tensor]:

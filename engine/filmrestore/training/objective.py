@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -15,20 +13,13 @@ from ..restorers.frdm.network import FrdmNet
 from ..restorers.frdm.sampler import KAPPA
 from .batches import Batch
 from .losses import matte_loss, motion_of
+from .task import Losses
 
 LEARNED_SIGMAS = (1.0, 0.75, 0.5, 0.25)
 """Points of the bridge that are learned: the sampler's own and the ones between."""
 PICTURE = 10.0
 """Weight of the picture's loss, net units."""
 KIND = 0.1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Losses:
-    """What one batch cost: the sum to go down on, and its parts for the curve."""
-
-    total: Float[Tensor, ""]
-    figures: dict[str, float]
 
 
 def objective(network: FrdmNet, batch: Batch, *, sampler: bool, noise: torch.Generator) -> Losses:
@@ -51,8 +42,7 @@ def objective(network: FrdmNet, batch: Batch, *, sampler: bool, noise: torch.Gen
             "matte": matte_loss(guidance.matte_logits.flatten(0, 1), matte, weight, motion),
             "kind": KIND * _kind_loss(guidance.class_logits.flatten(0, 1), batch.kind.flatten(0, 1)),
         }
-    total = torch.stack(list(terms.values())).sum()
-    return Losses(total=total, figures={name: float(term.detach()) for name, term in terms.items()})
+    return Losses.of(**terms)
 
 
 def _kind_loss(logits: Float[Tensor, "bt k h w"], kind: Int[Tensor, "bt h w"]) -> Float[Tensor, ""]:

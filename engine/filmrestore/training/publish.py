@@ -1,4 +1,4 @@
-"""From a run of `train_method` to weights that are shipped: averaged, calibrated, measured, with their card."""
+"""From a run's checkpoint to weights that are shipped: averaged, calibrated, measured, with their card."""
 
 from __future__ import annotations
 
@@ -11,51 +11,81 @@ from typing import Any
 import torch
 
 from ..errors import FilmRestoreError, InputError
+from ..media.atomic import atomic_bytes
 from ..restorers.stored import save_network
-from .calibrate import fit_one
-from .card import DATA
-from .checkpoint import NAME
-from .methods import method_of
+from .card import DATA, model_card
+from .checkpoint import read
+from .footage import open_footage
+from .job import TrainJob, job_of
+from .task import CALIBRATION_SEED, Stage, Task
+from .tasks import task_of
+
+OURS = ("data", "out", "cache", "start")
+"""What of a job is of the machine it ran on."""
 
 
-def publish(run: Path, target: Path, data: Path, cache: Path, windows: int) -> dict[str, Any]:
-    """Writes the averaged weights of a run with their figures on the held-out set.
+def publish(
+    run: Path, target: Path, data: Path | None = None, cache: Path | None = None, windows: int | None = None
+) -> dict[str, Any]:
+    """Writes the averaged weights of a run, their JSON and their card.
 
     Args:
         run: Folder of the run.
         target: Ends in ".safetensors".
-        data, cache: As for training.
-        windows: Held-out windows to calibrate on, and as many others to measure on; the figures are of the matte as
-            it was before.
+        data, cache: As for training; the run's own where none is given.
+        windows: Held-out windows or samples to calibrate on, and as many others to measure on; the recipe's where none
+            is given. 0 does neither.
 
     Returns:
-        The card as written beside the weights.
+        What was written into the JSON, less what the network says of itself.
 
     Raises:
-        InputError: no checkpoint there.
+        InputError: no checkpoint there, or a damaged one; no footage.
+        OutputError: the folder cannot be written.
     """
-    if not (run / NAME).exists():
-        raise InputError(f"no {NAME} in {run}: give the folder of a run that has saved once")
-    job = json.loads((run / "job.json").read_text())
-    saved = torch.load(run / NAME, map_location="cpu", weights_only=True)
-    method = method_of(job["model"])
-    network = method.new(**job["network"])
+    saved, job = read(run), _job(run, data, cache)
+    task = task_of(job.model)
+    network = task.network(job.network)
     network.load_state_dict(saved["average"])
-    network.eval()
+    windows = task.recipe.windows if windows is None else windows
     card = {
-        "calibration": fit_one(*method.pixels(network, data, cache, windows)),
-        "figures": method.figures(network, data, cache, windows),
+        **(_measured(task, network.eval(), job, windows) if windows else {"figures": {}}),
         "run": {
             "windows": windows,
+            "samples": job.schedule.drawn(saved["updates"]),
             "updates": saved["updates"],
             "hours": round(saved["seconds"] / 3600, 3),
-            "job": {name: value for name, value in job.items() if name not in ("data", "out", "cache", "start")},
+            "job": {name: value for name, value in job.to_dict().items() if name not in OURS},
         },
         "data": [{"what": what, "source": source, "licence": licence} for what, source, licence in DATA],
         "licence": "Apache-2.0",
     }
-    save_network(network, target, card)
+    save_network(task.shipped(network), target, card)
+    atomic_bytes(target.with_suffix(".md"), model_card(target.name, card).encode())
     return card
+
+
+def _job(run: Path, data: Path | None, cache: Path | None) -> TrainJob:
+    """The job of a run; runs from before there was one trainer for all say less, and with other words."""
+    path = run / "job.json"
+    try:
+        said = json.loads(path.read_text())
+        model = said.get("model") or said.get("task") or "frdm"
+        kept = ["samples", "network", "rate", "warm_up", "decay", "seed", "half", "size", "batch"]
+        given = {name: said[name] for name in kept if name in said}
+        if "batch" not in said:
+            given["stages"] = tuple(Stage(**stage) for stage in said["stages"])
+        cache = cache or (Path(said["cache"]) if said.get("cache") else None)
+        return job_of(model, data=data or Path(said["data"]), out=run, cache=cache, **given)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"cannot read {path} ({error!r}): give the folder of a run") from error
+
+
+def _measured(task: Task, network: Any, job: TrainJob, windows: int) -> dict[str, Any]:
+    footage = open_footage(job.data, job.footage, held_out=True)
+    calibration = task.calibration(network, task.held_out(footage, job, windows, CALIBRATION_SEED))
+    figures = task.measured(network, task.held_out(footage, job, windows), job, calibration)
+    return {"figures": figures, **({"calibration": calibration} if calibration else {})}
 
 
 def main() -> int:
@@ -63,9 +93,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m filmrestore.training.publish", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
     parser.add_argument("--to", type=Path, required=True, help="weights to write, .safetensors")
-    parser.add_argument("--data", type=Path, required=True, help="folder with train/stills and train/video")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for decoded footage")
-    parser.add_argument("--windows", type=int, default=48, help="held-out windows to measure on")
+    parser.add_argument("--data", type=Path, help="folder with train/stills and train/video; the run's own")
+    parser.add_argument("--cache", type=Path, help="folder for decoded footage; the run's own")
+    parser.add_argument("--windows", type=int, help="held-out windows to measure on; 0 measures nothing")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,14 +29,14 @@ from ..metrics import (
 )
 from ..metrics.defects import CHANGED
 from ..motion import AGREEMENT, NEXT, PREVIOUS, VALID
-from .footage import open_footage
+from .footage import Footage
+from .task import SEED
 from .windows import Recipe, Sample, draw_sample
 
 Matte = NDArray[np.float32]
 Answer = Callable[[Sample], tuple[Tensor, Tensor]]
 """A sample -> (matte (t, 1, h, w) 0..1, picture (t, 3, h, w) in net encoding to lay under it)."""
 
-SEED, CALIBRATION_SEED = 90210, 90211
 KEPT = slice(1, 4)
 RECIPE = Recipe(size=160, evidence_off=0.0, neighbour_off=0.0, scratches=0.4, clean=0.0)
 
@@ -89,9 +88,8 @@ def _rounded(values: dict[str, float]) -> dict[str, float | None]:
     return {name: round(value, 4) if math.isfinite(value) else None for name, value in values.items()}
 
 
-def validation_set(data: Path, cache: Path, count: int, *, seed: int = SEED) -> list[Sample]:
-    """`count` damaged windows and half as many clean ones, from footage that is never trained on."""
-    footage = open_footage(data, cache, held_out=True)
+def validation_set(footage: Footage, count: int, seed: int = SEED) -> list[Sample]:
+    """`count` damaged windows and half as many clean ones, of footage that is never trained on."""
     damaged = [draw_sample(footage, seed, step, RECIPE) for step in range(count)]
     clean = replace(RECIPE, clean=1.0)
     return damaged + [draw_sample(footage, seed, step, clean) for step in range(count, count + count // 2)]

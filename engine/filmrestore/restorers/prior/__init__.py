@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "prior.safetensors"
 REMEDY = (
-    "train them with `filmrestore train --model prior` and `python -m filmrestore.training.export_plain` "
+    "train them with `filmrestore train --model prior` and `python -m filmrestore.training.publish` "
     "(docs/models/prior.md), or name a diffusers folder with --prior"
 )
 

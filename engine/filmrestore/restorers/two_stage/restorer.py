@@ -25,7 +25,7 @@ from . import FACTS
 from .segmentation import DefectNet
 
 REMEDY = (
-    "train them with `filmrestore train --model two_stage` and `python -m filmrestore.training.export_plain` "
+    "train them with `filmrestore train --model two_stage` and `python -m filmrestore.training.publish` "
     "(docs/models/two_stage.md)"
 )
 FIRES = 0.3
