@@ -302,7 +302,8 @@ class RestoreSettings(Settings):
         0.05,
         1.0,
         "Start",
-        "How noisy two_stage makes a smooth fill before the prior walks down; RePaint starts from noise alone, 1.",
+        "How noisy a smooth fill is made before the prior walks down (two_stage, and iide without a prompt); 1 starts "
+        "from noise alone, as published.",
         "Prior",
         network=True,
     )

@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "de994241a691d556";
+constexpr char settings_digest[] = "fd346a086802f622";
 constexpr Method methods[] = {
     {"divd", 4, 2},
     {"frdm", 5, 3},
@@ -73,7 +73,7 @@ constexpr Parameter restore[] = {
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
     {"steps", "Steps", "Levels of noise that the prior walks down.", "Prior", "",
      Kind::integer, 20.0, 2.0, 1000.0, 5.0, 100.0, "", nullptr, 0},
-    {"start", "Start", "How noisy two_stage makes a smooth fill before the prior walks down; RePaint starts from noise alone, 1.", "Prior", "",
+    {"start", "Start", "How noisy a smooth fill is made before the prior walks down (two_stage, and iide without a prompt); 1 starts from noise alone, as published.", "Prior", "",
      Kind::number, 0.6, 0.05, 1.0, 0.05, 1.0, "", nullptr, 0},
     {"resampling", "Resampling", "Times that two_stage walks each stretch, so that a fill suits its surroundings; RePaint takes 10.", "Prior", "",
      Kind::integer, 2.0, 1.0, 50.0, 1.0, 10.0, "", nullptr, 0},

@@ -155,9 +155,9 @@ def test_files_and_shots_that_do_not_fit_are_refused(analysis: Analysis, tmp_pat
     with pytest.raises(InputError, match=r"reel\.analysis\.json"):
         Analysis.load(file)
     file.write_text('{"version": 0}')
-    with pytest.raises(CorruptFile, match="version 0, expected 2"):
+    with pytest.raises(CorruptFile, match="version 0, expected 3"):
         Analysis.load(file)
-    file.write_text('{"version": 2, "width"')
+    file.write_text('{"version": 3, "width"')
     with pytest.raises(CorruptFile, match="probe"):
         Analysis.load(file)
     write(tmp_path, [plate(1)[:HEIGHT, :WIDTH]] * 2, first=1040)

@@ -16,11 +16,13 @@ from filmrestore.fixes.replay import ApplyJob, apply
 from filmrestore.fixes.verify import VerifyJob, verify
 from filmrestore.frame import Box
 from filmrestore.nodes.job import RestoreJob
+from filmrestore.nodes.live import Ask, Key, LiveEngine, Plate
 from filmrestore.nodes.restore import restore
 from filmrestore.restorers.base import REGISTRY
 from filmrestore.settings import RestoreSettings
 from wide_shots import moving, plate, write
 
+FIRST = 1001
 SETTINGS = RestoreSettings(deflicker=1.0, deflicker_uneven=0.5, unfade=0.5, stabilise=1.0, grain=0.0)
 
 
@@ -132,6 +134,31 @@ def test_parameters_that_were_edited_are_refused(scan: str, whole: Path, tmp_pat
     (ledger / "ledger.jsonl").write_text("\n".join(lines) + "\n")
     with pytest.raises(LedgerError, match="parameters of flicker"):
         apply(ApplyJob(source=scan, ledger=ledger, output=str(tmp_path / "out.####.png")))
+
+
+def test_a_host_gets_the_bits_of_a_run_over_files(tmp_path: Path) -> None:
+    rng, scene = np.random.default_rng(7), plate(8)
+    lights = [(moving(k, scene) * np.exp(rng.normal(0, 0.1))).astype(np.float32)[:64, :72] for k in range(6)]
+    for number, light in enumerate(lights, FIRST):
+        write_image(tmp_path / f"shot.{number:04d}.exr", light)
+    scan = str(tmp_path / "shot.####.exr")
+    settings = RestoreSettings(deflicker=1.0, stabilise=1.0, grain=0.0)
+    out = tmp_path / "out"
+    restore(job(scan, out, output=str(out / "clean.####.exr"), settings=settings, colourspace="scene_linear"))
+    analysis = str(next(out.glob("*.analysis.json")))
+    plate_of_host = Plate(height=64, width=72, channels="RGB")
+    frames: dict[Key, np.ndarray] = {("source", n): light for n, light in enumerate(lights, FIRST)}
+    changes = {key: str(key) for key in frames}
+    engine = LiveEngine(device="cpu", threads=1, cache=None, keep_mib=64)
+    for number in (1001, 1004):
+        ask = Ask(
+            clip=("clip",), plate=plate_of_host, number=number, settings=settings, changes=changes, analysis=analysis
+        )
+        answer = engine.answer(ask, frames, lambda: None)
+        assert np.array_equal(answer.pixels, read_codes(out / f"clean.{number}.exr"))
+    without = Ask(clip=("clip",), plate=plate_of_host, number=1001, settings=settings, changes=changes)
+    with pytest.raises(UsageError, match="give the analysis"):
+        engine.answer(without, frames, lambda: None)
 
 
 def test_a_region_and_a_whole_frame_exclude_each_other(scan: str, tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ class WidePlan:
         field = np.zeros(0)
         if settings.deflicker_uneven > 0:
             field = np.clip(row[2 * count :], -_MOST_OFFSET, _MOST_OFFSET) * -settings.deflicker_uneven
+            field = field - field.mean()  # what holds for the whole frame, gain and offset say
         rows = field.round(6).reshape(-1, GRID[1])
         gain, offset = gain.round(6), offset.round(6)
         if not (offset.any() or (gain != 1).any() or rows.any()):

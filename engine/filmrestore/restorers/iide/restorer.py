@@ -134,9 +134,15 @@ class IideRestorer:
             known = project_masked(estimate, shown, 1 - hole)
             return recoloured(known, shown) if settings.colour_only else known
 
-        way = Way(steps=settings.steps, guidance=settings.guidance_scale, internal_detail=settings.internal_detail)
-        start = latent_noise(settings.seed, context.frames[self.facts.window // 2], absolute, model).to(self.device)
-        drawn = sample(model, seen, agree, start, way, words)
+        way = Way(
+            steps=settings.steps,
+            guidance=settings.guidance_scale,
+            internal_detail=settings.internal_detail,
+            start=1.0 if words else settings.start,
+        )
+        drawn_noise = latent_noise(settings.seed, context.frames[self.facts.window // 2], absolute, model)
+        guess = model.encode(torch.where(hole > 0, fill(shown, hole), shown))
+        drawn = sample(model, seen, agree, drawn_noise.to(self.device), guess, way, words)
         met = drawn if bool((hole > 0).all()) else drawn + fill(scan - drawn, hole)
         return (recoloured(met, scan) if settings.colour_only else met).cpu()
 

@@ -30,15 +30,23 @@ class Way:
         steps: Levels of noise.
         guidance: Of the prompt; 1 does not guide.
         internal_detail: Share of the step that would make the estimate's condition the scan's; 0 is without.
+        start: Share of the noise with which the walk begins: 1 is noise alone.
     """
 
     steps: int
     guidance: float
     internal_detail: float
+    start: float = 1.0
 
 
 def sample(
-    model: LatentModel, seen: Seen, agree: Agree, noise: Float[Tensor, "1 c a b"], way: Way, words: Words | None
+    model: LatentModel,
+    seen: Seen,
+    agree: Agree,
+    noise: Float[Tensor, "1 c a b"],
+    guess: Float[Tensor, "1 c a b"],
+    way: Way,
+    words: Words | None,
 ) -> Float[Tensor, "1 3 h w"]:
     """A clean picture, drawn; what is known of it is as `agree` has it only as far as latents can say it.
 
@@ -47,13 +55,17 @@ def sample(
         seen: The scan.
         agree: Told each estimate's picture.
         noise: The start.
+        guess: Latent of a fill, of which the more is left the lower the walk starts.
         way: Settings.
         words: Of the prompts.
 
     Source: J. Song et al., "Denoising Diffusion Implicit Models", 2021, equation 12 without fresh noise.
     """
-    times = spaced(len(model.alphas), way.steps)
-    x, clean = noise, noise
+    count = len(model.alphas)
+    times = [time for time in spaced(count, way.steps) if time < way.start * count] or [0]
+    alpha = model.alphas[times[0]]
+    x = noise if way.start == 1 else alpha.sqrt() * guess + (1 - alpha).sqrt() * noise
+    clean = guess
     for time, after in pairwise([*times, -1]):
         alpha = model.alphas[time]
         told, features = _told(model, x, time, seen, way, words)
