@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..colour import Colour
     from ..media import Shot
 
-VERSION = 2
+VERSION = 3
 _NET_PER_LOG = 0.8 / math.asinh(1 / 0.032)  # slope of the net encoding against ln(light), mid grey and up
 _STEADY = 9  # frames over which picture and camera change less than flicker and weave do
 
@@ -39,7 +39,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
         repeats: Frames that show the picture of the frame before them once more; see `RepeatFinder`.
         brightness, contrast: Mean and standard deviation of each frame's luminance, net.
         shift: (x, y) of each frame against the frame before it, pixels; 0 at cuts.
-        scratches: Lasting vertical scratches.
+        scratches: Lasting vertical scratches, and lines that may be some.
         grain: Measured over the reel; None where no area was even enough to measure it.
         dirt: Share of pixels under marks that last one frame; a guess from a few frames.
         colour: What `Colour.describe` said.

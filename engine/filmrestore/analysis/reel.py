@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
 from typing import Any
 
 import cv2
@@ -15,10 +14,11 @@ from ..errors import Cancelled, InputError
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, measure
 from ..media import Shot, read_ahead
-from ..scenes import THUMBNAIL, CutFinder, thumbnail
-from .columns import ScratchFinder, strips_of
+from ..scenes import CutFinder, thumbnail
+from .columns import ScratchFinder
 from .model import Analysis
 from .repeats import RepeatFinder
+from .ridges import strips_of
 
 Float32 = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -88,7 +88,7 @@ class _Reel:
         self._weave = _Weave(shot.format.width)
         self._cuts = CutFinder()
         self._repeats = RepeatFinder(colour)
-        self._scratches = ScratchFinder(shot.format.width)
+        self._scratches = ScratchFinder(shot.format.height, shot.format.width)
         self._samples = _Samples(shot, colour)
 
     def add(self, frame: Frame) -> None:
@@ -107,9 +107,6 @@ class _Reel:
         cuts = self._cuts.finish() if cuts is None else tuple(cuts)
         starts = set(cuts)
         shifts = [(0.0, 0.0) if n in starts else s for n, s in zip(self._frames, self._weave.shifts, strict=True)]
-        # A quarter of a thumbnail's pixel may be an object that moves, and would add up to a pan that never was.
-        sure = self._shot.format.width / THUMBNAIL / 4
-        path = dict(zip(self._frames, accumulate(x if abs(x) > sure else 0.0 for x, _ in shifts), strict=True))
         return Analysis(
             width=self._shot.format.width,
             height=self._shot.format.height,
@@ -120,7 +117,7 @@ class _Reel:
             brightness=tuple(level for level, _ in self._levels),
             contrast=tuple(spread for _, spread in self._levels),
             shift=tuple(shifts),
-            scratches=self._scratches.finish(path, cuts),
+            scratches=self._scratches.finish(),
             grain=self._samples.grain(),
             dirt=self._samples.dirt(),
             colour=self._colour.describe(),

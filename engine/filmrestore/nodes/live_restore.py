@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis import LastingScratch
 from ..cache import TileCache
 from ..colour import Colour
 from ..frame import Box, Frame
@@ -19,6 +20,7 @@ from ..settings import RestoreSettings
 from .composite import Repair, repair, view
 from .job import mapped
 from .kept import Kept, Name
+from .lines import chosen, line_maps, with_lines
 from .lumas import Lumas
 from .mask_input import mask_values
 from .meter import Meter
@@ -53,6 +55,7 @@ class FrameJob:
         colour: Of the clip.
         restorer: The method's.
         grain: The reel's.
+        scratches: The reel's.
         protect: (h, w, 1), 0..1.
         maps: Defect maps by frame, (h, w, 1).
         defect_alpha: The frames' alpha is the defect map.
@@ -70,6 +73,7 @@ class FrameJob:
     colour: Colour
     restorer: Restorer
     grain: GrainModel | None = None
+    scratches: tuple[LastingScratch, ...] = ()
     protect: F32 | None = None
     maps: Mapping[int, F32] = field(default_factory=dict)
     defect_alpha: bool = False
@@ -96,7 +100,8 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         box = _everything(frame) if job.whole else NOTHING
         return box, frame.codes[box.slices], _facts(meter, started)
     maps = _maps(job)
-    blended = _blended(job, maps, kept, meter)
+    lines = line_maps(job.unit, job.frames, job.scratches, job.colour, settings)
+    blended = _blended(job, with_lines(maps, lines), kept, meter)
     job.cancelled()  # the patches are kept; what follows takes a second on a large frame
     lumas = Lumas(job.frames, job.colour)
     done = repair(
@@ -108,6 +113,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         grain=job.grain,
         protect=None if job.protect is None else mask_values(job.protect[:, :, 0], 1.0, invert=False),
         defect_map=maps.get(job.unit.source(job.number)),
+        lines=lines.get(job.unit.source(job.number)),
         grain_frame=job.unit.numbers[job.unit.place(job.number)],
         meter=meter,
     )
@@ -117,9 +123,10 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
     return box, _pixels(box, frame, done, settings), facts
 
 
-def _blended(job: FrameJob, maps: Mapping[int, F32], kept: Kept, meter: Meter) -> Blended:
+def _blended(job: FrameJob, maps: Mapping[int, F32] | None, kept: Kept, meter: Meter) -> Blended:
     """What the tiles say of the frame: kept from an earlier window, or of a window now."""
-    name = (*job.name, job.unit, tuple(sorted(job.settings.network_values().items())))
+    lines = chosen(job.scratches, job.settings)
+    name = (*job.name, job.unit, lines, tuple(sorted(job.settings.network_values().items())))
     found = kept.get(name, job.number)
     if found is not None:
         return found
@@ -135,7 +142,7 @@ def _blended(job: FrameJob, maps: Mapping[int, F32], kept: Kept, meter: Meter) -
         cancelled=job.cancelled,
     )
     try:
-        results = tiles.blend(job.unit, job.frames, maps or None)
+        results = tiles.blend(job.unit, job.frames, maps)
     except (MemoryError, RuntimeError) as error:
         raise mapped(error) from error
     finally:

@@ -29,6 +29,7 @@ from ..fixes import (
     persistence,
     scan_facts,
 )
+from ..fixes.model import Cause
 from ..frame import Frame
 from ..grain import GrainModel
 from ..media import Writer, atomic_bytes, open_writer, write_plane
@@ -50,6 +51,7 @@ from .job import (
     reel_analysis,
     units_of,
 )
+from .lines import line_maps, with_lines
 from .lumas import Lumas
 from .mask_input import MaskInput
 from .meter import Meter
@@ -119,6 +121,7 @@ class _Run:
         analysis = reel_analysis(job, self.shot, self.colour, progress, cancelled)
         self._cuts = read_cuts(job.cuts, self.shot) if job.cuts else analysis.cuts
         self._grain: GrainModel | None = analysis.grain
+        self._scratches = analysis.scratches
         self._inputs = Inputs(self.shot, analysis.digest(), roi=job.roi, protect=self._protect, defect_map=self._map)
         self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
         facts = self.restorer.facts
@@ -219,7 +222,8 @@ class _Run:
         started = perf_counter()
         try:
             maps = self._maps(unit, frames)
-            blended = self._tiles.blend(unit, frames, maps)
+            lines = line_maps(unit, frames, self._scratches, self.colour, self.job.settings)
+            blended = self._tiles.blend(unit, frames, with_lines(maps, lines))
         except (InputError, MemoryError, RuntimeError) as error:
             self._failed(unit.kept, mapped(error))
             return
@@ -228,7 +232,9 @@ class _Run:
         keep = self.restorer.facts.keep
         for start in range(0, len(unit.kept), keep):  # with repeats there are more, and each holds a whole result
             jobs = {
-                number: self._finishers.submit(self._one_frame, number, unit, frames, blended[number], lumas, maps)
+                number: self._finishers.submit(
+                    self._one_frame, number, unit, frames, blended[number], lumas, maps, lines
+                )
                 for number in unit.kept[start : start + keep]
             }
             for number, job in jobs.items():
@@ -245,6 +251,18 @@ class _Run:
             return None
         needed = {unit.source(n) for n in unit.kept}
         return {n: self._map.read(n, frames[n]) for n in set(unit.sources) if n in needed or self._map.holds(n)}
+
+    def _given(
+        self, number: int, maps: Mapping[int, F32] | None, lines: Mapping[int, F32]
+    ) -> dict[Cause, NDArray[np.bool_]]:
+        """Marks whose cause is known."""
+        settings = self.job.settings
+        given: dict[Cause, NDArray[np.bool_]] = {}
+        if maps:
+            given["infrared"] = widened(marked(maps[number], settings), settings)
+        if number in lines:
+            given["scratch"] = widened(lines[number] > 0, settings)
+        return given
 
     def _readable_part(self, unit: Unit) -> Unit:
         """The unit without frames that cannot be read: their neighbours stand in for them.
@@ -298,6 +316,7 @@ class _Run:
         blended: Blended,
         lumas: Lumas,
         maps: Mapping[int, F32] | None,
+        lines: Mapping[int, F32],
     ) -> _Made:
         """Composite, fixes and checksums of one frame."""
         started = perf_counter()
@@ -312,6 +331,7 @@ class _Run:
             grain=self._grain,
             protect=self._protect.read(number, frame) if self._protect else None,
             defect_map=maps[unit.source(number)] if maps else None,
+            lines=lines.get(unit.source(number)),
             roi=self.job.roi,
             grain_frame=unit.numbers[unit.place(number)],
             meter=self.meter,
@@ -328,7 +348,7 @@ class _Run:
                 settings=settings.digest(),
                 format=self.shot.format,
                 persistence=persistence(blended.others) if blended.others else None,
-                given={"infrared": widened(marked(maps[unit.source(number)], settings), settings)} if maps else None,
+                given=self._given(unit.source(number), maps, lines),
             )
         result = frame.codes.copy()
         result[:, :, list(frame.format.picture)] = view(settings.output, frame, done, settings.mix)
