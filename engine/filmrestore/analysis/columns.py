@@ -18,7 +18,9 @@ Float64 = NDArray[np.float64]
 
 KNOTS = 5
 """Heights, evenly from the top of the frame to its bottom, at which a scratch's column is kept."""
-CERTAIN = 0.8
+ECHO = 6
+"""Columns at 2K beside a strong line in which a faint one of the other sign is its rim."""
+CERTAIN = 0.9
 """Probability from which on a line counts as a scratch."""
 
 
@@ -116,7 +118,8 @@ class ScratchFinder:
         for track in self._tracks:
             self._close(track)
         self._tracks = []
-        return tuple(sorted(self._done, key=lambda scratch: (scratch.first, scratch.columns[0])))
+        alone = [line for line in self._done if not any(_is_echo(line, other, self._step) for other in self._done)]
+        return tuple(sorted(alone, key=lambda scratch: (scratch.first, scratch.columns[0])))
 
     def _look(self) -> None:
         """Lines of the next frame that is due, which lies in the window."""
@@ -189,6 +192,17 @@ class ScratchFinder:
     def _full(self, columns: Float64) -> Float64:
         """Columns of the strips as pixels of the frame."""
         return (columns + 0.5) * self._step - 0.5
+
+
+def _is_echo(line: LastingScratch, other: LastingScratch, step: int) -> bool:
+    """Whether a line is only the rim of a much stronger one of the other sign beside it."""
+    if line.polarity == other.polarity or 3 * line.strength > other.strength:
+        return False
+    common = range(max(line.first, other.first), min(line.last, other.last) + 1)
+    if not common:
+        return False
+    middle = (common[0] + common[-1]) // 2
+    return float(np.abs(line.columns_at(middle) - other.columns_at(middle)).mean()) <= ECHO * step
 
 
 def _smooth(columns: Float64) -> Float64:

@@ -18,6 +18,8 @@ from .windows import Unit
 F32 = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
+_GUESS = 0.5
+"""Certainty that is enough at a setting of 1."""
 _REACH = 4
 """Columns that a line may lie beside where the analysis has it, at 2K."""
 _FLANK = 12
@@ -46,7 +48,7 @@ def chosen(scratches: Iterable[LastingScratch], settings: RestoreSettings) -> tu
     """The scratches that are certain enough to be repaired: at 0.5 those that count as certain, at 0 none."""
     if settings.lines <= 0:
         return ()
-    least = CERTAIN + (0.5 - settings.lines) * 2 * (1 - CERTAIN)
+    least = float(np.interp(settings.lines, (0, 0.5, 1), (1, CERTAIN, _GUESS)))
     return tuple(scratch for scratch in scratches if scratch.certainty >= least)
 
 
@@ -92,10 +94,11 @@ def line_map(frame: Frame, scratches: Iterable[LastingScratch], colour: Colour) 
     plane = np.zeros((height, width), np.float32)
     scale = max(1.0, width / 2048)
     for scratch in scratches:
-        columns = np.interp(np.arange(height), np.linspace(0, height - 1, KNOTS), scratch.columns_at(frame.number))
+        way = np.interp(np.arange(height), np.linspace(0, height - 1, KNOTS), scratch.columns_at(frame.number))
+        columns = np.floor(way + 0.5).astype(np.intp)
         half = round(scale * (_REACH + _FLANK) + scratch.width)
-        left = max(0, int(np.floor(columns.min())) - half)
-        right = min(width, int(np.ceil(columns.max())) + half + 1)
+        left = max(0, int(columns.min()) - half)
+        right = min(width, int(columns.max()) + half + 1)
         if right - left <= 2 * half * 0.6:  # the line has left the frame
             continue
         # A part of the picture keeps its own codes, and averages of the net encoding are those of the analysis.
@@ -103,16 +106,16 @@ def line_map(frame: Frame, scratches: Iterable[LastingScratch], colour: Colour) 
         tube = _straight(np.nan_to_num(part, posinf=0, neginf=0), columns - left, half)
         shown = _shown(tube, scratch, scale)
         rows, offsets = np.nonzero(shown)
-        at = np.round(columns[rows]).astype(np.intp) + offsets - half
+        at = columns[rows] + offsets - half
         inside = (at >= 0) & (at < width)
         certainty = np.float32(min(1.0, scratch.certainty))
         plane[rows[inside], at[inside]] = np.maximum(plane[rows[inside], at[inside]], certainty)
     return plane if plane.any() else None
 
 
-def _straight(picture: F32, columns: NDArray[np.float64], half: int) -> F32:
-    """The picture along a way, (h, 2 half + 1), whole pixels; edges repeated."""
-    at = np.round(columns).astype(np.intp)[:, None] + np.arange(-half, half + 1)
+def _straight(picture: F32, columns: Rows, half: int) -> F32:
+    """The picture along a way, (h, 2 half + 1); edges repeated."""
+    at = columns[:, None] + np.arange(-half, half + 1)
     return np.asarray(picture[np.arange(len(picture))[:, None], np.clip(at, 0, picture.shape[1] - 1)], np.float32)
 
 
