@@ -62,7 +62,7 @@ def found(frames: list[Float32], first: int = 1) -> tuple[LastingScratch, ...]:
     finder = ScratchFinder(*frames[0].shape[:2])
     for number, frame in enumerate(frames, first):
         finder.add(number, strips_of(frame[:, :, None])[:, :, 0])
-    return finder.finish()
+    return finder.finish({}, ())
 
 
 def only_certain(frames: list[Float32]) -> list[LastingScratch]:
@@ -85,7 +85,7 @@ def test_a_scratch_under_a_still_camera_is_told_by_its_unrest() -> None:
 
 
 def test_slow_wander_is_followed() -> None:
-    ways = [100.0 + 9.0 * np.sin(n / 8) for n in range(30)]
+    ways = [100.0 + 6.0 * np.sin(n / 8) for n in range(30)]
     frames = [grained(scratched(f, ways[n], 0.12, n), n) for n, f in enumerate(panned(2, 30))]
     (scratch,) = only_certain(frames)
     missed = [abs(scratch.columns_at(n)[2] - ways[n - 1]) for n in range(3, 29)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -18,6 +19,8 @@ Float64 = NDArray[np.float64]
 
 KNOTS = 5
 """Heights, evenly from the top of the frame to its bottom, at which a scratch's column is kept."""
+STAYED = 12.0
+"""Times that a line is likelier to be a scratch once the picture has moved on and it has not."""
 ECHO = 6
 """Columns at 2K beside a strong line in which a faint one of the other sign is its rim."""
 CERTAIN = 0.9
@@ -91,6 +94,7 @@ class ScratchFinder:
     GAP = 3  # such frames that a line may be lost for
     DRIFT = 4.0  # columns that a line may wander from one such frame to the next
     FAINT = 0.3  # a line less certain is not worth a word
+    WIDE = 24  # columns at 2K by which the picture must move for a line to have stayed behind
 
     def __init__(self, height: int, width: int) -> None:
         self._height, self._step = height, reduction(width)
@@ -111,13 +115,20 @@ class ScratchFinder:
         if self._count >= max(self.WINDOW, self._next + self.WINDOW // 2 + 1):
             self._look()
 
-    def finish(self) -> tuple[LastingScratch, ...]:
-        """The lines, by first frame and column."""
+    def finish(self, path: Mapping[int, float], cuts: Collection[int]) -> tuple[LastingScratch, ...]:
+        """The lines, by first frame and column.
+
+        Args:
+            path: Where the picture has moved to in each frame, pixels from the left.
+            cuts: First frame of every new shot.
+        """
         while self._next < self._count:
             self._look()
         for track in self._tracks:
             self._close(track)
         self._tracks = []
+        self._done = [_against_picture(line, path, cuts, self.WIDE * self._step) for line in self._done]
+        self._done = [line for line in self._done if line.certainty >= self.FAINT]
         alone = [line for line in self._done if not any(_is_echo(line, other, self._step) for other in self._done)]
         return tuple(sorted(alone, key=lambda scratch: (scratch.first, scratch.columns[0])))
 
@@ -170,7 +181,7 @@ class ScratchFinder:
 
     def _close(self, track: _Track) -> None:
         sure = certainty(track.traits / track.paths)
-        if len(track.frames) < self.LASTS or sure < self.FAINT:
+        if len(track.frames) < self.LASTS or sure < self.FAINT / 4:
             return
         strips = len(self._looks[0].strips)
         reach = self.EVERY - 1  # it may begin and end anywhere between two looks
@@ -192,6 +203,20 @@ class ScratchFinder:
     def _full(self, columns: Float64) -> Float64:
         """Columns of the strips as pixels of the frame."""
         return (columns + 0.5) * self._step - 0.5
+
+
+def _against_picture(
+    line: LastingScratch, path: Mapping[int, float], cuts: Collection[int], wide: float
+) -> LastingScratch:
+    """The line, more certain where the picture was panned or cut under it."""
+    passed = [place for number, place in path.items() if line.frames[0] <= number <= line.frames[-1]]
+    picture = max(passed, default=0.0) - min(passed, default=0.0)
+    middles = [way[KNOTS // 2] for way in line.columns]
+    stayed = picture > max(2 * (max(middles) - min(middles)), wide)
+    if not stayed and not any(line.frames[1] < cut <= line.frames[-2] for cut in cuts):
+        return line
+    odds = line.certainty / max(1 - line.certainty, 1e-3) * STAYED
+    return msgspec.structs.replace(line, certainty=round(odds / (1 + odds), 3))
 
 
 def _is_echo(line: LastingScratch, other: LastingScratch, step: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ from ..errors import Cancelled, InputError
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, measure
 from ..media import Shot, read_ahead
-from ..scenes import CutFinder, thumbnail
+from ..scenes import THUMBNAIL, CutFinder, thumbnail
 from .columns import ScratchFinder
 from .model import Analysis
 from .repeats import RepeatFinder
@@ -107,6 +108,9 @@ class _Reel:
         cuts = self._cuts.finish() if cuts is None else tuple(cuts)
         starts = set(cuts)
         shifts = [(0.0, 0.0) if n in starts else s for n, s in zip(self._frames, self._weave.shifts, strict=True)]
+        # A quarter of a thumbnail's pixel may be an object that moves, and would add up to a pan that never was.
+        sure = self._shot.format.width / THUMBNAIL / 4
+        path = dict(zip(self._frames, accumulate(x if abs(x) > sure else 0.0 for x, _ in shifts), strict=True))
         return Analysis(
             width=self._shot.format.width,
             height=self._shot.format.height,
@@ -117,7 +121,7 @@ class _Reel:
             brightness=tuple(level for level, _ in self._levels),
             contrast=tuple(spread for _, spread in self._levels),
             shift=tuple(shifts),
-            scratches=self._scratches.finish(),
+            scratches=self._scratches.finish(path, cuts),
             grain=self._samples.grain(),
             dirt=self._samples.dirt(),
             colour=self._colour.describe(),
