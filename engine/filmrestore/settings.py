@@ -209,7 +209,7 @@ class RestoreSettings(Settings):
         "Output",
     )
     lines: float = number(
-        0.5,
+        0.0,
         0.0,
         1.0,
         "Lines",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -209,11 +208,12 @@ def reel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def restored(reel: Path, out: Path, span: str | None = None, **changes: object) -> dict[str, bytes]:
+    values: dict[str, object] = {"sensitivity_dark": 0.0, "sensitivity_light": 0.0, "guard": 1.0, "lines": 0.5}
     job = RestoreJob(
         source=str(reel / "s.####.png"),
         output=str(out / "r.####.png"),
         analysis=str(reel / "reel.analysis.json"),
-        settings=replace(RestoreSettings(sensitivity_dark=0.0, sensitivity_light=0.0, guard=1.0), **changes),  # type: ignore[arg-type]
+        settings=RestoreSettings(**{**values, **changes}),  # type: ignore[arg-type]
         span=span,
         threads=1,
         colourspace="srgb",
