@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "747bc22558c5f3d7";
+constexpr char settings_digest[] = "60b6d5521afb5119";
 constexpr Method methods[] = {
     {"frdm", 5, 3},
 };
@@ -48,7 +48,7 @@ constexpr Parameter restore[] = {
     {"output", "Output", "What is written: the restored picture, the matte, their difference, the matte laid over, or what went.", "Output", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_output_choices, 5},
     {"lines", "Lines", "How readily an upright line that lasts along the shot is repaired as a scratch; 0 leaves lines to the method.", "Matte", "",
-     Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_threshold", "Defect map threshold", "Where a given defect map (infrared) is above this, the pixel is repaired.", "Matte", "",
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_invert", "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", "",
