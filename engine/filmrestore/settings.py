@@ -236,6 +236,14 @@ class RestoreSettings(Settings):
         "What is written: the restored picture, the matte, their difference, the matte laid over, or what went.",
         "Output",
     )
+    lines: float = number(
+        0.0,
+        0.0,
+        1.0,
+        "Lines",
+        "How readily an upright line that lasts along the shot is repaired as a scratch; 0 leaves lines to the method.",
+        "Matte",
+    )
     defect_map_threshold: float = number(
         0.5,
         0.0,

@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "fd346a086802f622";
+constexpr char settings_digest[] = "0b37f1136519773c";
 constexpr Method methods[] = {
     {"divd", 4, 2},
     {"frdm", 5, 3},
@@ -55,6 +55,8 @@ constexpr Parameter restore[] = {
      Kind::integer, 0.0, 0.0, 2147483647.0, 0.0, 1000.0, "", nullptr, 0},
     {"output", "Output", "What is written: the restored picture, the matte, their difference, the matte laid over, or what went.", "Output", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_output_choices, 5},
+    {"lines", "Lines", "How readily an upright line that lasts along the shot is repaired as a scratch; 0 leaves lines to the method.", "Matte", "",
+     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_threshold", "Defect map threshold", "Where a given defect map (infrared) is above this, the pixel is repaired.", "Matte", "",
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_invert", "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", "",

@@ -1,23 +1,30 @@
-"""Lasting vertical scratches: lines that stay in their column while the picture moves under them."""
+"""Lasting vertical scratches: lines that stay in their column while the picture goes on under them."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
 
-import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frame import Codes
-from ..scenes import averageable
+from .paths import Path, find_paths
+from .ridges import reduction, ridges
+from .traits import TRAITS, Look, certainty, support, traits
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
-BANDS = 8
-"""Horizontal strips of a frame that must all agree: a scratch runs through, a pole or a door frame ends."""
+KNOTS = 5
+"""Heights, evenly from the top of the frame to its bottom, at which a scratch's column is kept."""
+STAYED = 12.0
+"""Times that a line is likelier to be a scratch once the picture has moved on and it has not."""
+ECHO = 6
+"""Columns at 2K beside a strong line in which a faint one of the other sign is its rim."""
+CERTAIN = 0.9
+"""Probability from which on a line counts as a scratch."""
 
 
 class LastingScratch(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,149 +32,205 @@ class LastingScratch(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         first, last: Frames between which it was seen.
-        columns: Where it is in every frame from first to last that was read, pixels from the left.
+        frames: Those in which it was measured, ascending.
+        columns: For each of them its column at `KNOTS` heights, pixels from the left.
+        top, bottom: Rows between which it was seen in any of them.
         width: Pixels.
         polarity: "light" or "dark" against the picture.
         strength: Mean difference to the picture beside it, net, never negative.
-        certain: The picture moved under it or changed at a cut. Where the camera stood still, a thin upright edge of
-            the picture looks the same.
+        certainty: Probability that it is none of the picture's own edges.
     """
 
     first: int
     last: int
-    columns: tuple[float, ...]
+    frames: tuple[int, ...]
+    columns: tuple[tuple[float, ...], ...]
+    top: int
+    bottom: int
     width: float
     polarity: str
     strength: float
-    certain: bool
+    certainty: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is taken for a scratch where nobody says otherwise."""
+        return self.certainty >= CERTAIN
+
+    def columns_at(self, number: int) -> Float64:
+        """Its column at `KNOTS` heights of a frame, between measurements on a straight way."""
+        ways = np.array(self.columns)
+        return np.array([np.interp(number, self.frames, way) for way in ways.T])
 
 
 @dataclass
 class _Track:
     sign: int
-    first: int
-    last: int
-    columns: list[float]
-    reach: int
-    hits: int = 1
+    frames: list[int] = field(default_factory=list)
+    knots: list[Float64] = field(default_factory=list)
+    strips: set[int] = field(default_factory=set)  # of the newest frame
+    top: int = 0
+    bottom: int = 0
+    paths: int = 0
     unseen: int = 0
+    traits: Float64 = field(default_factory=lambda: np.zeros(len(TRAITS)))
     width: float = 0.0
     strength: float = 0.0
 
 
 class ScratchFinder:
-    """Follows lasting scratches through a stream of frames; its memory grows with the scratches, not the frames.
+    """Follows lines through a stream of frames; its memory grows with the lines, not the frames.
 
-    Each frame is averaged to 8 strips. What is thinner than a narrow median is kept and averaged over about eight
-    frames, in which a moving picture washes out and a scratch stays. A column counts when all strips show it with
-    one sign.
+    In every fourth frame the lines that nine frames around it show near one place are looked for, and linked to those
+    found before. How a line behaves while the picture goes on tells a scratch; see `traits`.
+
+    Args:
+        height, width: Of the frames, pixels.
     """
 
-    MEMORY = 1 / 8  # weight of the newest frame
-    SEEN = 2.5  # standard deviations of a strip
-    LASTS = 12  # frames; anything shorter is left to the restorer
-    GAP = 6  # frames that a scratch may be lost for
+    WINDOW = 9  # frames
+    EVERY = 4  # frames
+    LASTS = 2  # such frames; what is shorter is left to the restorer
+    GAP = 3  # such frames that a line may be lost for
+    DRIFT = 4.0  # columns that a line may wander from one such frame to the next
+    FAINT = 0.3  # a line less certain is not worth a word
+    WIDE = 24  # columns at 2K by which the picture must move for a line to have stayed behind
 
-    def __init__(self, width: int) -> None:
-        self._reach = max(3, round(width / 2048 * 8))  # half window of the median: twice the widest scratch
-        self._drift = max(2.0, width / 2048 * 3)  # pixels that a scratch may wander between two frames
-        self._margin = max(self._reach, width // 50)  # the gate's edge is a line that stays, too
-        self._mean: Float32 | None = None
+    def __init__(self, height: int, width: int) -> None:
+        self._height, self._step = height, reduction(width)
+        self._looks: deque[Look] = deque(maxlen=self.WINDOW)
+        self._numbers: list[int] = []
+        self._next = self.EVERY // 2
         self._count = 0
         self._tracks: list[_Track] = []
-        self._done: list[_Track] = []
+        self._done: list[LastingScratch] = []
+        self._reel: tuple[int, int] = (0, 0)
 
     def add(self, number: int, strips: Float32) -> None:
-        """The next frame as its strips, net luminance, shape (8, width)."""
-        detail = _thin(strips, self._reach)
+        """The next frame as its strips, net luminance, shape (strips, columns); see `strips_of`."""
+        self._looks.append(Look(strips, *ridges(strips)))
+        self._numbers = [*self._numbers[1 - self.WINDOW :], number]
+        self._reel = (self._reel[0] if self._count else number, number)
         self._count += 1
-        weight = max(self.MEMORY, 1 / self._count)
-        self._mean = detail if self._mean is None else (1 - weight) * self._mean + weight * detail
-        if self._count >= round(1 / self.MEMORY):
-            self._follow(number, self._marks(self._mean))
+        if self._count >= max(self.WINDOW, self._next + self.WINDOW // 2 + 1):
+            self._look()
 
     def finish(self, path: Mapping[int, float], cuts: Collection[int]) -> tuple[LastingScratch, ...]:
-        """The scratches, by first frame and column.
+        """The lines, by first frame and column.
 
         Args:
             path: Where the picture has moved to in each frame, pixels from the left.
             cuts: First frame of every new shot.
         """
+        while self._next < self._count:
+            self._look()
         for track in self._tracks:
             self._close(track)
         self._tracks = []
-        made = [_scratch(track, path, cuts) for track in self._done]
-        return tuple(sorted(made, key=lambda scratch: (scratch.first, scratch.columns[0])))
+        self._done = [_against_picture(line, path, cuts, self.WIDE * self._step) for line in self._done]
+        self._done = [line for line in self._done if line.certainty >= self.FAINT]
+        alone = [line for line in self._done if not any(_is_echo(line, other, self._step) for other in self._done)]
+        return tuple(sorted(alone, key=lambda scratch: (scratch.first, scratch.columns[0])))
 
-    def _marks(self, mean: Float32) -> list[tuple[int, float, float, float]]:
-        """(sign, column, width, strength) of every column that stands out in all strips."""
-        noise = 1.4826 * np.median(np.abs(mean), axis=1, keepdims=True) + 1e-5
-        ranked = np.sort(mean / noise, axis=0)
-        ranked[:, : self._margin] = ranked[:, -self._margin :] = 0
-        marks = []
-        for sign, score in ((1, ranked[0]), (-1, -ranked[-1])):
-            peaks = np.flatnonzero(score > self.SEEN)
-            for run in np.split(peaks, np.flatnonzero(np.diff(peaks) > 1) + 1) if len(peaks) else ():
-                if len(run) <= self._reach:
-                    weight = score[run]
-                    column = float((run * weight).sum() / weight.sum())
-                    marks.append((sign, column, float(len(run)), float(abs(mean[:, run].mean()))))
-        # The median leaves an echo of the other sign beside a strong line.
-        return [m for m in marks if not any(abs(m[1] - o[1]) <= 2 * self._reach and 3 * m[3] < o[3] for o in marks)]
-
-    def _follow(self, number: int, marks: list[tuple[int, float, float, float]]) -> None:
-        free = sorted(marks, key=lambda mark: -mark[3])
+    def _look(self) -> None:
+        """Lines of the next frame that is due, which lies in the window."""
+        here = self._next - (self._count - len(self._looks))
+        self._next += self.EVERY
+        looks = list(self._looks)
+        shortest = max(4, len(looks[0].strips) // 5)
+        margin = max(3, looks[0].strips.shape[1] // 50)  # the gate's edge is a line that stays, too
+        found: list[Path] = []
+        for sign in (1, -1):
+            evidence = support(looks, here, sign)
+            evidence[:, :margin] = evidence[:, -margin:] = -1
+            found += find_paths(evidence, sign, shortest)
         for track in self._tracks:
-            near = [m for m in free if m[0] == track.sign and abs(m[1] - track.columns[-1]) <= self._drift]
-            if near:
-                mark = min(near, key=lambda m: abs(m[1] - track.columns[-1]))
-                free.remove(mark)
-                track.hits, track.unseen, track.last = track.hits + 1, 0, number
-                track.width, track.strength = track.width + mark[2], track.strength + mark[3]
-                track.columns.append(mark[1])
-            else:
-                track.unseen += 1
-                track.columns.append(track.columns[-1])
+            track.strips, track.unseen = set(), track.unseen + 1
+        for path in sorted(found, key=lambda path: -path.score):
+            self._link(path, looks, here)
         for track in [track for track in self._tracks if track.unseen > self.GAP]:
             self._tracks.remove(track)
             self._close(track)
-        for sign, column, width, strength in free:
-            self._tracks.append(_Track(sign, number, number, [column], self._reach, width=width, strength=strength))
+
+    def _link(self, path: Path, looks: list[Look], here: int) -> None:
+        """Gives the path to the nearest line of its sign; a line in pieces takes several."""
+        columns = path.columns - 0.5 * (looks[here].widths[path.strips, path.columns] % 2 == 0)
+        heights = np.linspace(0, len(looks[0].strips) - 1, KNOTS)
+        away = {
+            index: float(np.abs(np.interp(path.strips, heights, track.knots[-1]) - columns).mean())
+            for index, track in enumerate(self._tracks)
+            if track.sign == path.sign and not track.strips & set(path.strips.tolist())
+        }
+        nearest = min(away, key=lambda index: (away[index], index), default=None)
+        if nearest is None or away[nearest] > self.DRIFT:
+            self._tracks.append(_Track(path.sign, top=path.top, bottom=path.top))
+            nearest = len(self._tracks) - 1
+        track, number = self._tracks[nearest], self._numbers[here - len(looks)]
+        if track.frames[-1:] == [number]:  # another piece of it in this frame: knots beside the longer one stay
+            inside = (heights >= path.top) & (heights <= path.strips[-1])
+            track.knots[-1] = np.where(inside, np.interp(heights, path.strips, _smooth(columns)), track.knots[-1])
+        else:
+            track.frames.append(number)
+            track.knots.append(np.interp(heights, path.strips, _smooth(columns)))
+        track.strips |= set(path.strips.tolist())
+        track.unseen, track.paths = 0, track.paths + 1
+        track.top, track.bottom = min(track.top, path.top), max(track.bottom, int(path.strips[-1]) + 1)
+        track.traits = track.traits + traits(looks, here, path)
+        track.width += float(looks[here].widths[path.strips, path.columns].mean())
+        track.strength += float(np.abs(looks[here].contrast[path.strips, path.columns]).mean())
 
     def _close(self, track: _Track) -> None:
-        if track.unseen:
-            del track.columns[-track.unseen :]
-        if track.hits >= self.LASTS:
-            self._done.append(track)
+        sure = certainty(track.traits / track.paths)
+        if len(track.frames) < self.LASTS or sure < self.FAINT / 4:
+            return
+        strips = len(self._looks[0].strips)
+        reach = self.EVERY - 1  # it may begin and end anywhere between two looks
+        self._done.append(
+            LastingScratch(
+                first=max(self._reel[0], track.frames[0] - reach),
+                last=min(self._reel[1], track.frames[-1] + reach),
+                frames=tuple(track.frames),
+                columns=tuple(tuple(round(float(c), 1) for c in self._full(knots)) for knots in track.knots),
+                top=self._height * track.top // strips,
+                bottom=self._height * track.bottom // strips,
+                width=round(track.width / track.paths * self._step, 1),
+                polarity="light" if track.sign > 0 else "dark",
+                strength=round(track.strength / track.paths, 5),
+                certainty=round(sure, 3),
+            )
+        )
+
+    def _full(self, columns: Float64) -> Float64:
+        """Columns of the strips as pixels of the frame."""
+        return (columns + 0.5) * self._step - 0.5
 
 
-def _scratch(track: _Track, path: Mapping[int, float], cuts: Collection[int]) -> LastingScratch:
-    passed = [place for number, place in path.items() if track.first <= number <= track.last]
+def _against_picture(
+    line: LastingScratch, path: Mapping[int, float], cuts: Collection[int], wide: float
+) -> LastingScratch:
+    """The line, more certain where the picture was panned or cut under it."""
+    passed = [place for number, place in path.items() if line.frames[0] <= number <= line.frames[-1]]
     picture = max(passed, default=0.0) - min(passed, default=0.0)
-    line = max(track.columns) - min(track.columns)
-    return LastingScratch(
-        first=track.first,
-        last=track.last,
-        columns=tuple(round(column, 1) for column in track.columns),
-        width=round(track.width / track.hits, 1),
-        polarity="light" if track.sign > 0 else "dark",
-        strength=round(track.strength / track.hits, 5),
-        certain=any(track.first < cut < track.last for cut in cuts) or bool(picture > max(2 * line, 3 * track.reach)),
-    )
+    middles = [way[KNOTS // 2] for way in line.columns]
+    stayed = picture > max(2 * (max(middles) - min(middles)), wide)
+    if not stayed and not any(line.frames[1] < cut <= line.frames[-2] for cut in cuts):
+        return line
+    odds = line.certainty / max(1 - line.certainty, 1e-3) * STAYED
+    return msgspec.structs.replace(line, certainty=round(odds / (1 + odds), 3))
 
 
-def strips_of(picture: Codes) -> Codes:
-    """The frame averaged to 8 strips, shape (8, width, c): codes as float32."""
-    source = averageable(picture)
-    height, width = picture.shape[:2]
-    edges = np.linspace(0, height, min(BANDS, height) + 1).astype(int)
-    strips = [source[top:bottom].reshape(bottom - top, -1) for top, bottom in pairwise(edges)]
-    rows = [cv2.reduce(strip, 0, cv2.REDUCE_AVG, dtype=cv2.CV_32F) for strip in strips]
-    return np.stack(rows).reshape(len(rows), width, -1)
+def _is_echo(line: LastingScratch, other: LastingScratch, step: int) -> bool:
+    """Whether a line is only the rim of a much stronger one of the other sign beside it."""
+    if line.polarity == other.polarity or 3 * line.strength > other.strength:
+        return False
+    common = range(max(line.first, other.first), min(line.last, other.last) + 1)
+    if not common:
+        return False
+    middle = (common[0] + common[-1]) // 2
+    return float(np.abs(line.columns_at(middle) - other.columns_at(middle)).mean()) <= ECHO * step
 
 
-def _thin(strips: Float32, reach: int) -> Float32:
-    """What is left of each row after a median over 2 * reach + 1 columns is taken away."""
-    padded = np.pad(strips, ((0, 0), (reach, reach)), mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)
-    return strips - np.median(windows, axis=2).astype(np.float32)
+def _smooth(columns: Float64) -> Float64:
+    """Columns averaged over five strips: steps of a whole one are the grid's."""
+    padded = np.pad(columns.astype(np.float64), 2, mode="edge")
+    return np.convolve(padded, np.full(5, 0.2), mode="valid")

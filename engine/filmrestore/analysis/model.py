@@ -44,7 +44,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
         light: Light of each frame against the frame before it; see `wide.light.LightMeter`.
         gate: (x, y, turn) of each frame against the frame before it; see `wide.gate.GateMeter`.
         tones: Dark, middle and light code of each channel of each frame; see `wide.tones`.
-        scratches: Lasting vertical scratches.
+        scratches: Lasting vertical scratches, and lines that may be some.
         grain: Measured over the reel; None where no area was even enough to measure it.
         dirt: Share of pixels under marks that last one frame; a guess from a few frames.
         colour: What `Colour.describe` said.

@@ -19,9 +19,10 @@ from ..scenes import THUMBNAIL, CutFinder, averageable, thumbnail
 from ..wide.gate import GateMeter
 from ..wide.light import LightMeter, law_of
 from ..wide.tones import Tone, tones_of
-from .columns import ScratchFinder, strips_of
+from .columns import ScratchFinder
 from .model import Analysis
 from .repeats import RepeatFinder
+from .ridges import strips_of
 
 Float32 = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -95,7 +96,7 @@ class _Reel:
         self._weave = _Weave(shot.format.width)
         self._cuts = CutFinder()
         self._repeats = RepeatFinder(colour)
-        self._scratches = ScratchFinder(shot.format.width)
+        self._scratches = ScratchFinder(shot.format.height, shot.format.width)
         self._samples = _Samples(shot, colour)
 
     def add(self, frame: Frame) -> None:

@@ -93,7 +93,7 @@ def summary(shot: Shot, found: Analysis, path: Path) -> dict[str, object]:
         "grain": "not measured" if middle is None else f"{middle:.4f} net, at the middle level",
         "scratches": [
             f"{scratch.polarity}{'' if scratch.certain else ' (or a thin edge of the picture)'} at column "
-            f"{math.floor(scratch.columns[0])}, {scratch.first} to {scratch.last}"
+            f"{math.floor(scratch.columns[0][0])}, {scratch.first} to {scratch.last}"
             for scratch in found.scratches
         ],
         "dirt": f"about {100 * found.dirt:.2f} % of the picture",

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..across import join, shine
 from ..colour import Colour
 from ..fixes.guard import is_moving_picture, is_standing_picture
 from ..fixes.model import bit_pattern
@@ -67,6 +68,7 @@ def repair(
     grain: GrainModel | None,
     protect: F32 | None = None,
     defect_map: F32 | None = None,
+    lines: F32 | None = None,
     roi: Box | None = None,
     marks: bool = True,
     grain_frame: int | None = None,
@@ -84,6 +86,7 @@ def repair(
         grain: The reel's grain, for pixels that carry none of their own.
         protect: (h, w) 0..1, where nothing may be touched.
         defect_map: (h, w) 0..1, where something must be.
+        lines: (h, w), above 0 where a lasting scratch runs, which is repaired whatever the tiles say.
         roi: Only here.
         marks: Whether marks on the picture are mended. Where the picture itself is (blur), the guard has nothing to
             judge, since neighbours show the same of course, and the proposal carries the scan's own grain.
@@ -97,8 +100,11 @@ def repair(
     wanted = np.zeros(confidence.shape, np.bool_)
     if defect_map is not None:
         wanted = marked(defect_map, settings) & (confidence >= 0)
+    line = np.zeros(confidence.shape, np.bool_) if lines is None else (lines > 0) & (confidence >= 0)
+    # A line is known to its pixel; what the tiles mark beside it has to stand on its own.
+    confidence[line] = 0
     least = min(threshold(settings.sensitivity_dark), threshold(settings.sensitivity_light))
-    if not ((confidence >= least) | wanted).any():
+    if not ((confidence >= least) | wanted | line).any():
         return Repair(
             codes=scan,
             matte=np.zeros(confidence.shape, np.float32),
@@ -109,14 +115,18 @@ def repair(
         luma, *around = lumas()
         proposed = np.where(blended.origin > 0, _luma(blended.picture), luma)
         region = _region(confidence, wanted, proposed > luma, settings)
-        region, taken_back = _spared(region, wanted, blended.confidence, luma, proposed, around, settings)
+        region, taken_back = _spared(region, wanted, line, blended.confidence, luma, proposed, around, settings)
     with meter.stage("composite"):
         matte = _matte(region, blended.origin > 0, settings)
+        net = colour.to_net(scan)
+        if line.any():
+            blended, line = _lined(net, blended, matte > 0, line)
+            matte[line] = 1
         if protect is not None:
             matte *= 1.0 - protect
         matte[confidence < 0] = 0
         draw = frame.number if grain_frame is None else grain_frame
-        codes, origin = _lay_over(scan, blended, matte, colour, settings, grain, draw, meter)
+        codes, origin = _lay_over(scan, net, blended, matte, colour, settings, grain, draw, meter)
         matte[origin == Origin.UNTOUCHED] = 0
     return Repair(codes=codes, matte=matte, origin=origin, taken_back=taken_back)
 
@@ -124,6 +134,7 @@ def repair(
 def _spared(
     region: NDArray[np.bool_],
     wanted: NDArray[np.bool_],
+    line: NDArray[np.bool_],
     confidence: F32,
     luma: F32,
     proposed: F32,
@@ -132,6 +143,7 @@ def _spared(
 ) -> tuple[NDArray[np.bool_], int]:
     """The region without marks of a size that is to stay, and without what is picture; how many of the latter."""
     labels, boxes, areas = _components(region)
+    beside = widened(line, settings) if line.any() else line
     reach = max(8, luma.shape[1] // 48)
     keep = np.zeros(len(boxes) + 1, np.bool_)
     taken_back = 0
@@ -140,7 +152,8 @@ def _spared(
             continue
         mark = labels[box.slices] == label
         clean = proposed[box.slices]
-        is_picture = not wanted[box.slices][mark].any() and (
+        known = wanted[box.slices][mark].any() or beside[box.slices][mark].mean() > 0.5
+        is_picture = not known and (
             is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
             or is_standing_picture(luma, box, mark, clean, confidence, around, guard=settings.guard)
         )
@@ -215,8 +228,33 @@ def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: Rest
     return matte
 
 
+def _lined(
+    net: F32, blended: Blended, repaired: NDArray[np.bool_], line: NDArray[np.bool_]
+) -> tuple[Blended, NDArray[np.bool_]]:
+    """What the tiles say with the lines mended: as neighbours show them, else joined from their sides.
+
+    Args:
+        net: The scan.
+        blended: The tiles' answer.
+        repaired: Where the tiles' picture is laid in: a line's sides may be damaged, too.
+        line: The lines.
+
+    Returns:
+        The answer, and the lines that it mends.
+    """
+    recovered = (blended.origin == Origin.RECOVERED) & line
+    sound = np.where((repaired | recovered)[..., None], blended.picture, net)
+    clean, joined = join(np.nan_to_num(sound), line & ~recovered)
+    line = joined | recovered
+    scan = np.nan_to_num(net)
+    picture = np.where(line[..., None], shine(scan, np.where(line[..., None], clean, scan), line), blended.picture)
+    origin = np.where(joined, np.uint8(Origin.INTERPOLATED), blended.origin)
+    return replace(blended, picture=picture, origin=origin), line
+
+
 def _lay_over(
     scan: Codes,
+    net: F32,
     blended: Blended,
     matte: F32,
     colour: Colour,
@@ -227,7 +265,6 @@ def _lay_over(
 ) -> tuple[Codes, NDArray[np.uint8]]:
     """The composite, and the origin of every pixel whose code it changed."""
     mask = matte > 0
-    net = colour.to_net(scan)
     fill = blended.picture[mask]
     grey = _is_neutral(scan) and not settings.colour_only  # to give a grey picture colours is to be asked for
     net[mask] = fill.mean(axis=-1, keepdims=True) if grey else fill

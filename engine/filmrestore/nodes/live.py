@@ -200,6 +200,7 @@ class LiveEngine:
         cancelled: Callable[[], None],
     ) -> Answer:
         unit = self._unit(ask, settings)
+        found = _analysis(ask.analysis, ask.plate) if ask.analysis else None
         job = FrameJob(
             wide=self._wide_of(ask, settings),
             number=ask.number,
@@ -209,7 +210,8 @@ class LiveEngine:
             settings=settings,
             colour=colour,
             restorer=self.restorer(settings),
-            grain=_analysis(ask.analysis, ask.plate).grain if ask.analysis else None,
+            grain=found.grain if found else None,
+            scratches=found.scratches if found else (),
             protect=planes.get(("protect", ask.number)),
             maps={n: plane for (kind, n), plane in planes.items() if kind == "defect_map"},
             defect_alpha=ask.defect_alpha,

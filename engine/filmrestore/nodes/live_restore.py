@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis import LastingScratch
 from ..cache import TileCache
 from ..colour import Colour
 from ..frame import Box, Frame
@@ -21,6 +22,7 @@ from ..wide.record import Wide
 from .composite import Repair, repair, view
 from .job import mapped
 from .kept import Kept, Name
+from .lines import chosen, line_maps, with_lines
 from .lumas import Lumas
 from .mask_input import mask_values
 from .meter import Meter
@@ -45,6 +47,7 @@ class FrameJob:
         restorer: The method's.
         grain: The reel's.
         wide: Fixes of the whole frame, laid over it last.
+        scratches: The reel's.
         protect: (h, w, 1), 0..1.
         maps: Defect maps by frame, (h, w, 1).
         defect_alpha: The frames' alpha is the defect map.
@@ -63,6 +66,7 @@ class FrameJob:
     restorer: Restorer
     grain: GrainModel | None = None
     wide: tuple[Wide, ...] = ()
+    scratches: tuple[LastingScratch, ...] = ()
     protect: F32 | None = None
     maps: Mapping[int, F32] = field(default_factory=dict)
     defect_alpha: bool = False
@@ -89,7 +93,8 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         box = _everything(frame) if job.whole or job.wide else NOTHING
         return box, np.asarray(lay(frame.codes, job.wide, frame.format)[box.slices], np.float32), _facts(meter, started)
     maps = _maps(job)
-    blended = _blended(job, maps, kept, meter)
+    lines = line_maps(job.unit, job.frames, job.scratches, job.colour, settings)
+    blended = _blended(job, with_lines(maps, lines), kept, meter)
     job.cancelled()  # the patches are kept; what follows takes a second on a large frame
     lumas = Lumas(job.frames, job.colour)
     done = repair(
@@ -101,6 +106,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         grain=job.grain,
         protect=None if job.protect is None else mask_values(job.protect[:, :, 0], 1.0, invert=False),
         defect_map=maps.get(job.unit.source(job.number)),
+        lines=lines.get(job.unit.source(job.number)),
         grain_frame=job.unit.numbers[job.unit.place(job.number)],
         marks=not job.restorer.facts.cause,
         meter=meter,
@@ -112,9 +118,10 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
     return box, np.asarray(lay(pixels, job.wide, frame.format), np.float32), facts
 
 
-def _blended(job: FrameJob, maps: Mapping[int, F32], kept: Kept, meter: Meter) -> Blended:
+def _blended(job: FrameJob, maps: Mapping[int, F32] | None, kept: Kept, meter: Meter) -> Blended:
     """What the tiles say of the frame: kept from an earlier window, or of a window now."""
-    name = (*job.name, job.unit, tuple(sorted(job.settings.network_values().items())))
+    lines = chosen(job.scratches, job.settings)
+    name = (*job.name, job.unit, lines, tuple(sorted(job.settings.network_values().items())))
     found = kept.get(name, job.number)
     if found is not None:
         return found
@@ -130,7 +137,7 @@ def _blended(job: FrameJob, maps: Mapping[int, F32], kept: Kept, meter: Meter) -
         cancelled=job.cancelled,
     )
     try:
-        results = tiles.blend(job.unit, job.frames, maps or None)
+        results = tiles.blend(job.unit, job.frames, maps)
     except (MemoryError, RuntimeError) as error:
         raise mapped(error) from error
     finally:

@@ -54,6 +54,7 @@ from .job import (
     reel_analysis,
     units_of,
 )
+from .lines import line_maps, with_lines
 from .lumas import Lumas
 from .mask_input import MaskInput
 from .meter import Meter
@@ -128,6 +129,7 @@ class _Run:
         self._wide = None
         if job.settings.output == "result" and is_wide(job.settings):
             self._wide = WidePlan(analysis, self._cuts, job.settings, self.colour, self.shot.format, self._lost)
+        self._scratches = analysis.scratches
         self._inputs = Inputs(self.shot, analysis.digest(), roi=job.roi, protect=self._protect, defect_map=self._map)
         self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
         facts = self.restorer.facts
@@ -234,7 +236,8 @@ class _Run:
         started = perf_counter()
         try:
             maps = self._maps(unit, frames)
-            blended = self._tiles.blend(unit, frames, maps)
+            lines = line_maps(unit, frames, self._scratches, self.colour, self.job.settings)
+            blended = self._tiles.blend(unit, frames, with_lines(maps, lines))
         except (InputError, MemoryError, RuntimeError) as error:
             self._failed(unit.kept, mapped(error))
             return
@@ -243,7 +246,9 @@ class _Run:
         keep = self.restorer.facts.keep
         for start in range(0, len(unit.kept), keep):  # with repeats there are more, and each holds a whole result
             jobs = {
-                number: self._finishers.submit(self._one_frame, number, unit, frames, blended[number], lumas, maps)
+                number: self._finishers.submit(
+                    self._one_frame, number, unit, frames, blended[number], lumas, maps, lines
+                )
                 for number in unit.kept[start : start + keep]
             }
             for number, job in jobs.items():
@@ -313,12 +318,13 @@ class _Run:
         blended: Blended,
         lumas: Lumas,
         maps: Mapping[int, F32] | None,
+        lines: Mapping[int, F32],
     ) -> _Made:
         """Composite, fixes and checksums of one frame."""
         started = perf_counter()
         frame = frames[number]
         settings = self.job.settings
-        done = self._repaired(number, unit, frames, blended, lumas, maps)
+        done = self._repaired(number, unit, frames, blended, lumas, maps, lines)
         with self.meter.stage("fixes"):
             fixes = find_fixes(
                 frame.picture(),
@@ -331,7 +337,7 @@ class _Run:
                 settings=settings.digest(),
                 format=self.shot.format,
                 persistence=persistence(blended.others) if blended.others else None,
-                given=self._given(frame, maps, unit.source(number)),
+                given=self._given(frame, unit.source(number), maps, lines),
             )
         result, wide = self._result(frame, view(settings.output, frame, done, settings.mix))
         record = FrameRecord(
@@ -363,6 +369,7 @@ class _Run:
         blended: Blended,
         lumas: Lumas,
         maps: Mapping[int, F32] | None,
+        lines: Mapping[int, F32],
     ) -> Repair:
         frame = frames[number]
         return repair(
@@ -374,6 +381,7 @@ class _Run:
             grain=self._grain,
             protect=self._protect.read(number, frame) if self._protect else None,
             defect_map=maps[unit.source(number)] if maps else None,
+            lines=lines.get(unit.source(number)),
             roi=self.job.roi,
             marks=not self.restorer.facts.cause,
             grain_frame=unit.numbers[unit.place(number)],
@@ -463,12 +471,19 @@ class _Run:
         )
         return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, wide=wide, spared=0)
 
-    def _given(self, frame: Frame, maps: Mapping[int, F32] | None, source: int) -> dict[Cause, NDArray[np.bool_]]:
-        """Causes that are known beforehand, and where they hold, (h, w); `source` is the frame whose map counts."""
+    def _given(
+        self, frame: Frame, source: int, maps: Mapping[int, F32] | None, lines: Mapping[int, F32]
+    ) -> dict[Cause, NDArray[np.bool_]]:
+        """Causes that are known beforehand, and where they hold, (h, w); `source` is the frame whose maps count."""
         if cause := self.restorer.facts.cause:
             return {cause: np.ones(frame.codes.shape[:2], np.bool_)}
         settings = self.job.settings
-        return {"infrared": widened(marked(maps[source], settings), settings)} if maps else {}
+        given: dict[Cause, NDArray[np.bool_]] = {}
+        if maps:
+            given["infrared"] = widened(marked(maps[source], settings), settings)
+        if source in lines:
+            given["scratch"] = widened(lines[source] > 0, settings)
+        return given
 
     def _write(self, made: _Made, share: float) -> None:
         """Matte and ledger first, the picture last: a frame counts as done once all are there.

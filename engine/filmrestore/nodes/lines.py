@@ -1,0 +1,178 @@
+"""Lasting scratches in one frame: where exactly the lines that the analysis followed run, and how wide they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis import LastingScratch
+from ..analysis.columns import CERTAIN, KNOTS
+from ..colour import Colour
+from ..frame import Frame
+from ..settings import RestoreSettings
+from .windows import Unit
+
+F32 = NDArray[np.float32]
+Rows = NDArray[np.intp]
+
+_GUESS = 0.5
+"""Certainty that is enough at a setting of 1."""
+_REACH = 4
+"""Columns that a line may lie beside where the analysis has it, at 2K."""
+_FLANK = 12
+"""Columns on either side of that, from which the picture beside a line is known."""
+_BLOCK = 8
+"""Rows of one step of a line's way."""
+_ALONG = 9
+"""Rows over which a line is averaged: grain goes, breaks of a line stay."""
+_SHOWS = 1.6
+"""Standard deviations of the picture's own unrest from which a pixel belongs to the line."""
+_STARTS = 3.5
+"""... and that a piece of a line must reach somewhere."""
+_SHORTEST = 10
+"""Rows of a piece of a line; what is shorter is left to the restorer."""
+_ASIDE = 1
+"""Columns that a line may wander within a frame from the way that the analysis has, shifted as a whole."""
+_NEAR = 41
+"""Rows over which the picture's unrest is measured."""
+_BUSY = 1.5
+"""Standard deviations in a mean difference."""
+_FAINTEST = 0.006
+"""Net units: what nobody sees is left."""
+
+
+def chosen(scratches: Iterable[LastingScratch], settings: RestoreSettings) -> tuple[LastingScratch, ...]:
+    """The scratches that are certain enough to be repaired: at 0.5 those that count as certain, at 0 none."""
+    if settings.lines <= 0:
+        return ()
+    least = float(np.interp(settings.lines, (0, 0.5, 1), (1, CERTAIN, _GUESS)))
+    return tuple(scratch for scratch in scratches if scratch.certainty >= least)
+
+
+def line_maps(
+    unit: Unit,
+    frames: Mapping[int, Frame],
+    scratches: Sequence[LastingScratch],
+    colour: Colour,
+    settings: RestoreSettings,
+) -> dict[int, F32]:
+    """Where scratches that are certain run, (h, w) 0..1 by frame; none where none do.
+
+    Args:
+        unit: The window: its sources are looked at.
+        frames: At least those.
+        scratches: The reel's.
+        colour: Of the frames.
+        settings: Say how certain a scratch must be.
+    """
+    certain = chosen(scratches, settings)
+    maps = {}
+    for number in sorted(set(unit.sources)):
+        here = [scratch for scratch in certain if scratch.first <= number <= scratch.last]
+        plane = line_map(frames[number], here, colour) if here else None
+        if plane is not None:
+            maps[number] = plane
+    return maps
+
+
+def with_lines(maps: Mapping[int, F32] | None, lines: Mapping[int, F32]) -> dict[int, F32] | None:
+    """What the restorer is told of known defects: the maps, where there are any, and the lines."""
+    if not maps and not lines:
+        return None
+    known = dict(maps or {})
+    for number, plane in lines.items():
+        known[number] = np.maximum(known[number], plane) if number in known else plane
+    return known
+
+
+def line_map(frame: Frame, scratches: Iterable[LastingScratch], colour: Colour) -> F32 | None:
+    """The scratches of one frame: their certainty where they show, 0 elsewhere; None where none shows."""
+    height, width = frame.codes.shape[:2]
+    plane = np.zeros((height, width), np.float32)
+    scale = max(1.0, width / 2048)
+    for scratch in scratches:
+        way = np.interp(np.arange(height), np.linspace(0, height - 1, KNOTS), scratch.columns_at(frame.number))
+        columns = np.floor(way + 0.5).astype(np.intp)
+        half = round(scale * (_REACH + _FLANK) + scratch.width)
+        left = max(0, int(columns.min()) - half)
+        right = min(width, int(columns.max()) + half + 1)
+        if right - left <= 2 * half * 0.6:  # the line has left the frame
+            continue
+        # A part of the picture keeps its own codes, and averages of the net encoding are those of the analysis.
+        part = colour.to_net(np.ascontiguousarray(frame.picture()[:, left:right])).mean(axis=2)
+        tube = _straight(np.nan_to_num(part, posinf=0, neginf=0), columns - left, half)
+        shown = _shown(tube, scratch, scale)
+        rows, offsets = np.nonzero(shown)
+        at = columns[rows] + offsets - half
+        inside = (at >= 0) & (at < width)
+        certainty = np.float32(min(1.0, scratch.certainty))
+        plane[rows[inside], at[inside]] = np.maximum(plane[rows[inside], at[inside]], certainty)
+    return plane if plane.any() else None
+
+
+def _straight(picture: F32, columns: Rows, half: int) -> F32:
+    """The picture along a way, (h, 2 half + 1); edges repeated."""
+    at = columns[:, None] + np.arange(-half, half + 1)
+    return np.asarray(picture[np.arange(len(picture))[:, None], np.clip(at, 0, picture.shape[1] - 1)], np.float32)
+
+
+def _shown(tube: F32, scratch: LastingScratch, scale: float) -> NDArray[np.bool_]:
+    """The pixels of a straightened line."""
+    sign = np.float32(1 if scratch.polarity == "light" else -1)
+    half = tube.shape[1] // 2
+    reach, widest = round(scale * _REACH), max(1.0, scratch.width)
+    away = sign * _against_sides(tube, widest, scale)
+    smooth = cv2.blur(away, (1, round(_ALONG * scale)), borderType=cv2.BORDER_REFLECT)
+    beside = np.abs(np.concatenate([smooth[:, : half - reach], smooth[:, half + reach + 1 :]], axis=1))
+    noise = 1.4826 * np.median(beside)
+    middle = smooth[:, half - reach : half + reach + 1]
+    most = max(6 * float(noise), scratch.strength)  # one bright spot is no line
+    shift = int(np.minimum(middle, most).sum(axis=0).argmax()) - reach
+    aside = round(_ASIDE * scale)
+    near = np.minimum(smooth, most)[:, half + shift - aside : half + shift + aside + 1]
+    way = _way(near, round(_BLOCK * scale), float(noise)) + shift - aside
+    core = np.abs(np.arange(-half, half + 1)[None] - way[:, None]) <= widest / 2 + scale
+    # Where the picture is busy a line has to show more.
+    busy = cv2.blur(beside.mean(axis=1, keepdims=True), (1, round(_NEAR * scale)), borderType=cv2.BORDER_REFLECT)
+    limit = np.maximum(np.maximum(noise, _BUSY * busy), np.float32(_FAINTEST / _SHOWS))
+    weak = (core & (smooth > _SHOWS * limit)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
+    strong = np.zeros(count, np.bool_)
+    strong[labels[core & (smooth > _STARTS * limit)]] = True
+    strong &= stats[:, cv2.CC_STAT_HEIGHT] >= round(_SHORTEST * scale)
+    strong[0] = False
+    return np.asarray(strong[labels], np.bool_)
+
+
+def _against_sides(tube: F32, width: float, scale: float) -> F32:
+    """What each pixel differs by from the nearer to it of the two sides of a line that is centred there."""
+    gap, flank = round(width / 2 + scale), max(2, round(3 * scale))
+    padded = cv2.copyMakeBorder(tube, 0, 0, gap + flank, gap + flank, cv2.BORDER_REPLICATE)
+    mean = cv2.blur(padded, (flank, 1), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
+    count = tube.shape[1]
+    left, right = mean[:, :count], mean[:, flank + 2 * gap + 1 : flank + 2 * gap + 1 + count]
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    return np.asarray(np.maximum(tube - high, 0) - np.maximum(low - tube, 0), np.float32)
+
+
+def _way(evidence: F32, block: int, step: float) -> Rows:
+    """The best column in each row: block by block, at most a column aside, at the price of `step` a row."""
+    height, count = evidence.shape
+    edges = np.arange(0, height, block)
+    sums = np.add.reduceat(evidence, edges, axis=0)
+    score, came = sums[0], np.zeros((len(edges), count), np.intp)
+    shifts, prices = np.array([0, -1, 1]), np.array([0, 1, 1]) * block * step
+    for index in range(1, len(edges)):
+        padded = np.pad(score, 1, constant_values=-np.inf)
+        choices = np.stack([padded[1 + shift : 1 + shift + count] for shift in shifts]) - prices[:, None]
+        pick = choices.argmax(axis=0)
+        came[index] = shifts[pick]
+        score = choices[pick, np.arange(count)] + sums[index]
+    way = np.zeros(len(edges), np.intp)
+    way[-1] = score.argmax()
+    for index in range(len(edges) - 1, 0, -1):
+        way[index - 1] = way[index] + came[index, way[index]]
+    return np.repeat(way, np.diff(np.append(edges, height)))
