@@ -439,8 +439,9 @@ class _Run:
             unit = units[beside]
             frames = self._reader.get(unit.frames)
             maps = self._maps(unit, frames)
-            blended = self._tiles.blend(unit, frames, maps)[beside]
-            return self._repaired(beside, unit, frames, blended, Lumas(frames, self.colour), maps).codes
+            lines = line_maps(unit, frames, self._scratches, self.colour, settings)
+            blended = self._tiles.blend(unit, frames, with_lines(maps, lines))[beside]
+            return self._repaired(beside, unit, frames, blended, Lumas(frames, self.colour), maps, lines).codes
 
         frame, done, has_none = rebuilt(number, neighbours, restored, shot, self.colour, settings, self._grain)
         everywhere = np.ones(frame.codes.shape[:2], np.float32)
