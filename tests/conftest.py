@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 
+import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
@@ -16,6 +17,10 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ.pop("OCIO", None)
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="filmrestore-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+
+# How long one example takes says how busy the machine is, and nothing of what is tested.
+hypothesis.settings.register_profile("film", deadline=None)
+hypothesis.settings.load_profile("film")
 
 # Tensor shapes and dtypes in signatures are checked at every call.
 install_import_hook(("filmrestore.motion", "filmrestore.restorers.frdm"), "beartype.beartype")

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as tries
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from restoring import SETTINGS, job
@@ -267,7 +266,6 @@ def test_a_cut_between_two_frames_ends_their_likeness() -> None:
     assert after.kept == (7, 8) and after.slots == (1, 1) and after.sources == (7, 7, 7, 9, 10)
 
 
-@tries(deadline=None)
 @given(reels, st.sets(st.integers(-20, 60), max_size=4), st.integers(-20, 60), st.integers(3, 6))
 def test_any_chunk_has_the_windows_of_the_whole(
     reel: tuple[int, tuple[int, ...], int], cuts: set[int], chop: int, handles: int
@@ -292,7 +290,6 @@ def test_any_chunk_has_the_windows_of_the_whole(
                 assert slot == same.slots[same.kept.index(number)]
 
 
-@tries(deadline=None)
 @given(reels, st.integers(1, 20))
 def test_farm_chunks_share_no_window(reel: tuple[int, tuple[int, ...], int], size: int) -> None:
     first, repeats, count = reel
