@@ -31,7 +31,8 @@ from filmrestore.restorers.frdm.full.walk import walk
 from filmrestore.settings import FRDM_MODULES, RestoreSettings
 
 torch.set_num_threads(1)
-torch.manual_seed(0)
+# diffusers' Euler scheduler hands tensors to numpy the old way
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CPU = torch.device("cpu")
 HEIGHT, WIDTH = 70, 52  # no multiple of anything
@@ -372,12 +373,13 @@ def test_attention_without_fused_kernels_takes_more(folders: dict[str, Path]) ->
 def test_a_small_card_gets_offloading_then_smaller_patches_then_an_error(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "PATCHES", (512, 256))
+    monkeypatch.setattr(planning, "PATCHES", (128, 64))
+    monkeypatch.setattr(planning, "LEAST", 128)
     configs = read_configs(folders["motion"])
-    whole, offloaded = (memory(configs, 512, offload=offload, dtype=torch.float32) for offload in (False, True))
+    whole, offloaded = (memory(configs, 128, offload=offload, dtype=torch.float32) for offload in (False, True))
     assert plan(configs, dtype=torch.float32).offload is False
-    between = (whole.peak_mib + offloaded.peak_mib) / 2
-    assert (plan(configs, dtype=torch.float32, budget_mib=between).patch, offloaded.offload) == (512, True)
-    assert plan(configs, dtype=torch.float32, budget_mib=offloaded.peak_mib - 1).patch == 256
+    between = plan(configs, dtype=torch.float32, budget_mib=(whole.peak_mib + offloaded.peak_mib) / 2)
+    assert (between.patch, between.offload) == (128, True)
+    assert plan(configs, dtype=torch.float32, budget_mib=offloaded.peak_mib - 0.01).patch == 64
     with pytest.raises(ResourceError, match="use a larger card"):
-        plan(configs, budget_mib=1600.0)
+        plan(configs, budget_mib=1500.0)

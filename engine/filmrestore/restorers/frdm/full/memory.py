@@ -106,10 +106,14 @@ def plan(
         WeightsError: the configurations do not go together.
         ResourceError: not even the smallest patch fits with offloading.
     """
+    parts = on_meta(configs, dtype)
+    known: dict[int, Mapping[str, float]] = {}
     tried = []
     for offload, edges in ((False, [e for e in PATCHES if e >= LEAST]), (True, list(PATCHES))):
         for edge in edges:
-            answer = memory(configs, edge, frames=frames, dtype=dtype, fused=fused, offload=offload, budget=budget_mib)
+            if edge not in known:
+                known[edge] = working_mib(parts, edge, frames, fused=fused)
+            answer = _plan(parts, edge, frames, known[edge], offload=offload, fused=fused, budget=budget_mib)
             if answer.peak_mib <= budget_mib:
                 return answer
             tried.append(answer)
@@ -145,22 +149,36 @@ def memory(
         WeightsError: the configurations do not go together.
     """
     parts = on_meta(configs, dtype)
-    edge = -(-patch // parts.multiple) * parts.multiple
-    working = {name: peak_mib(work, fused=fused) for name, work in stages(parts, edge, frames).items()}
+    working = working_mib(parts, patch, frames, fused=fused)
+    return _plan(parts, patch, frames, working, offload=offload, fused=fused, budget=budget)
+
+
+def working_mib(parts: Parts, patch: int, frames: int, *, fused: bool) -> dict[str, float]:
+    """What each stage takes beside the parameters."""
+    work = stages(parts, _padded(parts, patch), frames)
+    return {name: peak_mib(stage, fused=fused) for name, stage in work.items()}
+
+
+def _padded(parts: Parts, patch: int) -> int:
+    return -(-patch // parts.multiple) * parts.multiple
+
+
+def _plan(
+    parts: Parts, patch: int, frames: int, working: Mapping[str, float], *, offload: bool, fused: bool, budget: float
+) -> MemoryPlan:
     sizes = {name: parameters_mib(network) for name, network in parts.networks.items()}
-    pictures = _PICTURES * frames * 3 * edge * edge * 4 / _MIB
+    pictures = _PICTURES * frames * 3 * _padded(parts, patch) ** 2 * 4 / _MIB
     held = {name: sum(sizes.get(part, 0.0) for part in (STAGES[name] if offload else sizes)) for name in working}
-    peak = RESERVE_MIB + pictures + max(held[name] + working[name] for name in working)
     return MemoryPlan(
         patch=patch,
         overlap=patch // 8,
         frames=frames,
-        dtype=dtype,
+        dtype=parts.dtype,
         offload=offload,
         fused=fused,
         parameters_mib=sizes,
         working_mib=working,
-        peak_mib=peak,
+        peak_mib=RESERVE_MIB + pictures + max(held[name] + working[name] for name in working),
         budget_mib=budget,
     )
 
