@@ -139,9 +139,9 @@ class RestoreSettings(Settings):
 
     method: str = choice(
         "frdm",
-        ("frdm", "two_stage", "restormer", "divd", "svi"),
+        ("frdm", "two_stage", "restormer", "divd", "svi", "auto"),
         "Method",
-        "The restorer that does the work.",
+        "The restorer that does the work; auto picks one by what `filmrestore probe` finds, and says why.",
         network=True,
     )
     quality: str = choice(

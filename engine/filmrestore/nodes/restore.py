@@ -35,6 +35,7 @@ from ..grain import GrainModel
 from ..media import Writer, atomic_bytes, open_writer, write_plane
 from ..restorers.base import numeric_class
 from ..scenes import read_cuts
+from .choosing import settled
 from .claims import Claims
 from .composite import marked, repair, view, widened
 from .inputs import Inputs
@@ -99,10 +100,12 @@ class _Run:
     """One run of the job: what is open, and what was done."""
 
     def __init__(self, job: RestoreJob, stack: ExitStack, progress: Progress, cancelled: Callable[[], bool]) -> None:
-        self.job, self._progress, self._is_cancelled = job, progress, cancelled
+        self._progress, self._is_cancelled = progress, cancelled
         self.meter = Meter()
         self.shot, self.colour = open_job(job)
         stack.callback(self.shot.close)
+        job = settled(job, self.shot, self.colour, progress, cancelled)
+        self.job = job
         self.restorer = load_device(job)
         self._class = numeric_class(self.restorer)
         self._protect = MaskInput.open(job.protect, self.shot)
@@ -146,6 +149,8 @@ class _Run:
             frames=len(self.shot.frames) + len(self.shot.missing),
             failed={number: f"frame {number} is not on disk" for number in self.shot.missing},
             ledger=str(self._ledger_path),
+            method=job.settings.method,
+            why=job.why,
         )
 
     def all_units(self) -> None:
@@ -386,6 +391,7 @@ class _Run:
             scan=scan_facts(self.shot.format),
             network_class=dict(self._class),
             span=self.job.span or "",
+            why=self.job.why,
         )
 
 

@@ -9,6 +9,7 @@ from enum import IntEnum
 from importlib import import_module
 from importlib.metadata import version
 from inspect import signature
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -22,6 +23,9 @@ from ..settings import RestoreSettings
 
 if TYPE_CHECKING:
     from ..fixes.model import Cause
+
+
+_SHIPPED = Path(__file__).parents[1] / "weights"
 
 
 class Origin(IntEnum):
@@ -48,6 +52,7 @@ class Facts:
         weights: File in filmrestore/weights, or "" where there are none.
         licence: Of the weights.
         source: Paper that the method follows.
+        purpose: When to use it, in half a sentence.
         cause: What the fixes are said to mend where the method mends the picture as such ("blur") and not marks on it;
             neither guard nor grain is for those. "" where the cause follows from a mark's shape.
     """
@@ -61,6 +66,7 @@ class Facts:
     weights: str
     licence: str
     source: str
+    purpose: str = ""
     cause: Cause | Literal[""] = ""
 
     @property
@@ -196,6 +202,19 @@ def facts_of(name: str) -> Facts:
     holder = package if hasattr(package, "FACTS") else import_module(f"{package.__name__}.restorer")
     facts: Facts = holder.FACTS
     return facts
+
+
+def weight_files(name: str) -> tuple[Path, ...]:
+    """Where a method's weights lie, or would: its own, and those of the shipped prior where it works on one.
+
+    Raises:
+        UsageError: no such method.
+    """
+    names = [facts_of(name).weights]
+    module, function = REGISTRY[name].split(":")
+    if "prior" in signature(getattr(import_module(module), function)).parameters:
+        names.append("prior.safetensors")
+    return tuple(_SHIPPED / file for file in dict.fromkeys(names) if file)
 
 
 def numeric_class(restorer: Restorer) -> dict[str, str]:

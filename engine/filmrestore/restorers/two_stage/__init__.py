@@ -21,6 +21,7 @@ FACTS = Facts(
     weights="two_stage.safetensors",
     licence="Apache-2.0",
     source="From Dust to Detail: segmentation, then RePaint (docs/models/two_stage.md)",
+    purpose="damage that no neighbour can help with: finds marks, and draws what a prior finds likely there",
 )
 
 
