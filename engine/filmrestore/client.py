@@ -17,6 +17,7 @@ from .errors import EngineError, ProtocolError
 from .finding import connect_to, fits_socket, interpreter, runtime_folder, server_path, start
 from .line import FrameCall, Image, Line, Planes, Progress, answer_of, next_of
 from .protocol import Header, error_of, repeats_in, window_of, with_whole_paths
+from .settings import RestoreSettings
 
 __all__ = [
     "FILES",
@@ -128,7 +129,7 @@ class Client:
             analysis: Path of the reel's analysis; a frame that it calls a repeat counts as the one that it repeats.
         """
         methods = self.welcome["methods"]
-        method = (settings or {}).get("method") or next(iter(methods))
+        method = (settings or {}).get("method") or RestoreSettings().method
         if method not in methods:
             raise error_of("usage", f"unknown method {method!r}: choose one of {', '.join(methods)}")
         return window_of(number, methods[method]["window"], methods[method]["keep"], _repeats(analysis))
