@@ -17,14 +17,15 @@ from .places import costs_file
 
 
 @click.command(cls=GroupedCommand)
+@click.argument("names", nargs=-1, metavar="[METHOD]...")
 @click.option("--measure", is_flag=True, help="Measure time and memory of each first, on this machine: minutes each.")
 @click.option("--device", default="cpu", show_default=True, help="Whose figures: cpu, cuda, cuda:1, mps.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(*, measure: bool, device: str, as_json: bool) -> None:
-    """List the restorers, and load each one's weights to check them; damaged ones are an error."""
+def command(*, names: tuple[str, ...], measure: bool, device: str, as_json: bool) -> None:
+    """List the restorers, all or those named, and load each one's weights to check them; damaged ones are an error."""
     from ..restorers.base import REGISTRY
 
-    found = [_entry(name, device, measure) for name in sorted(REGISTRY)]
+    found = [_entry(name, device, measure) for name in names or sorted(REGISTRY)]
     if as_json:
         click.echo(json.dumps(found))
     for entry in () if as_json else found:
