@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from filmrestore import __version__
+from filmrestore.nodes.choosing import windows
 from filmrestore.protocol import settings_digest
-from filmrestore.restorers.base import REGISTRY, facts_of
 from filmrestore.settings import DEGRADE_PRESETS, DegradeSettings, Facts, GrainSettings, RestoreSettings, Settings
 
 HEADER = Path(__file__).parent / "src" / "parameters_generated.h"
@@ -44,10 +44,7 @@ def header() -> str:
 
 
 def _methods() -> str:
-    rows = []
-    for name in REGISTRY:
-        facts = facts_of(name)
-        rows.append(f"    {{{_text(name)}, {facts.window}, {facts.keep}}},\n")
+    rows = [f"    {{{_text(name)}, {window}, {keep}}},\n" for name, (window, keep) in windows().items()]
     return f"constexpr Method methods[] = {{\n{''.join(rows)}}};\n"
 
 

@@ -161,9 +161,9 @@ class RestoreSettings(Settings):
 
     method: str = choice(
         "frdm",
-        ("frdm", "two_stage", "restormer", "divd", "svi", "iide"),
+        ("frdm", "two_stage", "restormer", "divd", "svi", "iide", "auto"),
         "Method",
-        "The restorer that does the work.",
+        "The restorer that does the work; auto picks one by what `filmrestore probe` finds, and says why.",
         network=True,
     )
     quality: str = choice(

@@ -8,25 +8,26 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "0b37f1136519773c";
+constexpr char settings_digest[] = "3cac7bfd0ca94590";
 constexpr Method methods[] = {
-    {"divd", 4, 2},
     {"frdm", 5, 3},
+    {"divd", 4, 2},
     {"iide", 3, 1},
     {"restormer", 1, 1},
     {"svi", 17, 9},
     {"two_stage", 3, 1},
+    {"auto", 7, 1},
 };
 
-constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "restormer", "divd", "svi", "iide"};
+constexpr const char *restore_method_choices[] = {"frdm", "two_stage", "restormer", "divd", "svi", "iide", "auto"};
 constexpr const char *restore_quality_choices[] = {"final", "preview"};
 constexpr const char *restore_output_choices[] = {"result", "matte", "difference", "overlay", "removed"};
 constexpr const char *restore_unfade_by_choices[] = {"reel", "shot"};
 constexpr const char *restore_operator_choices[] = {"mask", "missing", "uniform-7", "uniform-13", "gaussian", "telecine", "blind", "blur", "focus", "reduce"};
 constexpr const char *restore_operator_then_choices[] = {"none", "blur", "focus", "reduce"};
 constexpr Parameter restore[] = {
-    {"method", "Method", "The restorer that does the work.", "Restore", "",
-     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 6},
+    {"method", "Method", "The restorer that does the work; auto picks one by what `filmrestore probe` finds, and says why.", "Restore", "",
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 7},
     {"quality", "Quality", "Preview leaves out the sampler: faster, softer fills.", "Restore", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_quality_choices, 2},
     {"strength", "Strength", "How much of each repair is laid over the scan.", "Restore", "",

@@ -47,6 +47,8 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
         scratches: Lasting vertical scratches, and lines that may be some.
         grain: Measured over the reel; None where no area was even enough to measure it.
         dirt: Share of pixels under marks that last one frame; a guess from a few frames.
+        blur: Standard deviation of the blur of the sharpest edges, pixels, of the same few frames; 0 where none of them
+            has an edge to tell it by.
         colour: What `Colour.describe` said.
     """
 
@@ -67,6 +69,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     scratches: tuple[LastingScratch, ...] = ()
     grain: GrainModel | None = None
     dirt: float = 0.0
+    blur: float = 0.0
     colour: dict[str, str] = {}
 
     def digest(self) -> str:

@@ -19,6 +19,7 @@ from ..scenes import THUMBNAIL, CutFinder, averageable, thumbnail
 from ..wide.gate import GateMeter
 from ..wide.light import LightMeter, law_of
 from ..wide.tones import Tone, tones_of
+from .blur import blur_of, edges_of
 from .columns import ScratchFinder
 from .model import Analysis
 from .repeats import RepeatFinder
@@ -144,6 +145,7 @@ class _Reel:
             scratches=self._scratches.finish(path, cuts),
             grain=self._samples.grain(),
             dirt=self._samples.dirt(),
+            blur=self._samples.blur(),
             colour=self._colour.describe(),
         )
 
@@ -191,7 +193,7 @@ def _peak(line: NDArray[np.float64], at: int) -> float:
 
 
 class _Samples:
-    """Three frames in a row at a few places of the reel: for grain, and for marks that last one frame."""
+    """Three frames in a row at a few places of the reel: for grain, blur, and marks that last one frame."""
 
     def __init__(self, shot: Shot, colour: Colour) -> None:
         self._colour = colour
@@ -207,6 +209,7 @@ class _Samples:
         self._recent: list[tuple[int, Float32]] = []
         self._kept: list[Float32] = []
         self._spikes: list[float] = []
+        self._edges: list[NDArray[np.float32]] = []
 
     def add(self, number: int, picture: Codes) -> None:
         if number not in self._wanted:
@@ -214,6 +217,7 @@ class _Samples:
         crop = self._colour.to_net(np.ascontiguousarray(picture[self._box.slices]))
         self._recent = [*self._recent[-2:], (number, crop)]
         self._kept.append(crop)
+        self._edges.append(edges_of(crop.mean(axis=2)))
         if len(self._recent) == 3 and self._recent[1][0] in self._middles:
             self._spikes.append(_spikes(*(crop for _, crop in self._recent)))
 
@@ -225,6 +229,9 @@ class _Samples:
     def dirt(self) -> float:
         likely = [share for share in self._spikes if share < _CHANGED]
         return round(float(np.median(likely)), 6) if likely else 0.0
+
+    def blur(self) -> float:
+        return blur_of(self._edges)
 
 
 def _spikes(before: Float32, frame: Float32, after: Float32) -> float:

@@ -31,6 +31,11 @@ def cache_folder() -> Path:
     return user_cache_path("filmrestore", appauthor=False) / "tiles"
 
 
+def costs_file() -> Path:
+    """Where is kept what methods cost on this machine."""
+    return cache_folder().with_name("costs.json")
+
+
 def check_no_picture(path: Path | None, what: str) -> None:
     """Refuses to write a page or a file of figures where a picture or movie is meant.
 

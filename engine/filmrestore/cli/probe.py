@@ -91,6 +91,7 @@ def summary(shot: Shot, found: Analysis, path: Path) -> dict[str, object]:
         "flicker": f"{100 * found.flicker:.1f} % of light",
         "weave": "{:.2f} x {:.2f} px".format(*found.weave),
         "grain": "not measured" if middle is None else f"{middle:.4f} net, at the middle level",
+        "sharpness": f"edges blurred over {found.blur:.1f} px" if found.blur else "no edge to tell it by",
         "scratches": [
             f"{scratch.polarity}{'' if scratch.certain else ' (or a thin edge of the picture)'} at column "
             f"{math.floor(scratch.columns[0][0])}, {scratch.first} to {scratch.last}"

@@ -93,6 +93,7 @@ def takes_repair(verb: Verb) -> Verb:
     "--engine", type=click.Choice(("local", "dask")), default="local", show_default=True, help="Where it runs."
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of the dask cluster, such as tcp://host:8786.")
+@click.option("--why", default="", hidden=True, help="Why the method was picked; a farm's job tells its chunks.")
 @click.option("--dry-run", is_flag=True, help="Say frames, memory, disk and time, and do nothing.")
 @takes_progress
 @takes_settings(RestoreSettings)
@@ -190,6 +191,7 @@ def show_run(run: RunReport, as_json: bool) -> None:
         click.echo(json.dumps(dataclasses.asdict(run), default=str))
         return
     click.echo(f"frames  {run.frames}: {run.restored} restored, {run.skipped} were done, {len(run.failed)} failed")
+    click.echo(f"method  {run.method}{f', for {run.why}' if run.why else ''}")
     click.echo(f"fixes   {run.fixes}; {run.taken_back} more were taken for picture and left")
     click.echo(f"tiles   {run.tiles_computed} computed, {run.tiles_cached} from the cache")
     click.echo(f"ledger  {run.ledger}")

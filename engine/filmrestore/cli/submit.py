@@ -140,10 +140,10 @@ def _check_given(nuke: bool) -> None:
 
 
 def _restore_job(values: dict[str, Any]) -> FarmJob:
-    from ..analysis import Analysis
     from ..farm.chunks import FRAMES, absolute
     from ..farm.steps import restore_job
-    from ..nodes.job import RestoreJob, load_device, open_job
+    from ..nodes.choosing import AUTO, settled_by
+    from ..nodes.job import RestoreJob, known_analysis, load_device, open_job
 
     page, program, chunk, ocio = (values.pop(name) for name in ("page", "program", "chunk", "ocio"))
     memory, gpu_memory = values.pop("memory"), values.pop("gpu_memory")
@@ -157,8 +157,13 @@ def _restore_job(values: dict[str, Any]) -> FarmJob:
     check_no_picture(page, "the report")
     shot, colour = open_job(job)
     with shot:
-        if job.analysis is not None and Path(job.analysis).exists():
-            Analysis.load(job.analysis).check(shot, colour)
+        found = known_analysis(job, shot, colour)
+        if found is None and job.settings.method == AUTO:
+            raise UsageError(
+                "--method auto goes by the reel's analysis, and chunks are cut for one method: run `filmrestore probe` "
+                "first and give its file as --analysis, or choose a --method"
+            )
+        job = settled_by(job, found)
         return restore_job(
             job,
             shot,

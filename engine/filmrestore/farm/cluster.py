@@ -10,6 +10,7 @@ from time import monotonic, perf_counter, sleep
 from typing import TYPE_CHECKING
 
 from ..errors import Cancelled, FilmRestoreError, ResourceError, UsageError
+from ..nodes.choosing import settled
 from ..nodes.job import (
     Progress,
     RestoreJob,
@@ -73,6 +74,7 @@ def restore_on_cluster(
     finally:
         client.close()
     report.frames, report.ledger = total, str(job.ledger)
+    report.method, report.why = job.settings.method, job.why
     if job.span is None and not report.failed:
         finish_ledger(report.ledger)
     report.seconds = perf_counter() - started
@@ -107,6 +109,7 @@ def _planned(
     """The job with its analysis and ledger named, its chunks, and the number of its frames."""
     shot, colour = open_job(job)
     with shot:
+        job = settled(job, shot, colour, progress, cancelled)
         facts = load_device(dataclasses.replace(job, device="cpu")).facts
         check_handles(job, facts)
         found = reel_analysis(job, shot, colour, progress, cancelled)

@@ -199,6 +199,7 @@ def _restore_step(
     words: list[Word] = [Token.PROGRAM, "restore", place.scan, "--out", place.out, "--ledger", place.ledger]
     words += ["--analysis", place.analysis, *_colour_words(job, place), *_input_words(job)]
     words += ["--rebuild", job.rebuild] if job.rebuild else []
+    words += ["--why", job.why] if job.why else []
     words += ["--device", job.device, "--threads", str(job.threads)]
     words += ["--backend", job.backend] if job.backend != "torch" else []
     words += ["--overwrite", job.overwrite, "--on-error", job.on_error, *setting_words(job.settings)]

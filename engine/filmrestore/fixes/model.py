@@ -147,6 +147,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         scan: `scan_facts` of the shot.
         network_class: Class of the writer that began the ledger; every frame records its own.
         span: The span that this writer was asked for.
+        why: The method was picked, where the job left that to the engine.
         format_version: Of the ledger's files.
     """
 
@@ -159,6 +160,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     scan: dict[str, Any]
     network_class: dict[str, str] = {}
     span: str = ""
+    why: str = ""
     format_version: int = FORMAT_VERSION
 
     def compared(self) -> dict[str, Any]:

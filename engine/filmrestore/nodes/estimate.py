@@ -15,7 +15,8 @@ from ..media import Shot
 from ..media.patterns import parse_pattern
 from ..patches import OVERVIEW, patch_grid
 from ..restorers.base import Context, Restorer
-from .job import RestoreJob, analysis_path, ledger_path, load_device, open_job, units_of
+from .choosing import settled_by
+from .job import RestoreJob, analysis_path, known_analysis, ledger_path, load_device, open_job, units_of
 from .windows import most_read
 
 _MIB = 2.0**20
@@ -53,6 +54,7 @@ def plan(job: RestoreJob) -> Plan:
     """
     shot, colour = open_job(job)
     try:
+        job = settled_by(job, known_analysis(job, shot, colour))
         restorer = load_device(job)
         done = _done(job, shot)
         units = units_of(job, shot, (), restorer, _known_repeats(job, shot))
@@ -71,6 +73,7 @@ def plan(job: RestoreJob) -> Plan:
         f"{shot.name}: {len(shot.frames)} frames of {width}x{height}, {shot.format.bits} bits, "
         f"{shot.format.container}; {done} there already",
         f"colour: {colour.describe()['colourspace']} ({colour.describe()['chosen_by']})",
+        f"method: {job.settings.method}{f', for {job.why}' if job.why else ''}",
         f"memory: {memory / 1024:.1f} GiB   disk: {disk / 1024:.2f} GiB",
         f"time: {_clock(seconds)} of network on {job.threads} threads",
         f"ledger: {ledger_path(job, shot)}",

@@ -63,6 +63,7 @@ class RestoreJob:
         overwrite: "never", "changed" (frames whose inputs, settings or weights changed) or "always".
         on_error: "stop", "skip" (leave the frame out) or "copy" (the scan as it is); for a frame that fails.
         lossy: Allow containers that do not keep codes.
+        why: The settings' method was picked, where the engine picked it; for report and ledger.
     """
 
     source: str
@@ -88,6 +89,7 @@ class RestoreJob:
     overwrite: str = "changed"
     on_error: str = "stop"
     lossy: bool = False
+    why: str = ""
 
 
 @dataclass(kw_only=True)
@@ -104,6 +106,8 @@ class RunReport:
         seconds_by_stage: Time in each stage, added up over threads.
         tiles_computed, tiles_cached: Patches that went through the network, and that the cache had.
         ledger: The ledger's folder.
+        method: The restorer that did it.
+        why: It was picked, where the job left that to the engine.
     """
 
     frames: int = 0
@@ -117,6 +121,8 @@ class RunReport:
     tiles_computed: int = 0
     tiles_cached: int = 0
     ledger: str = ""
+    method: str = ""
+    why: str = ""
 
 
 def ledger_path(job: RestoreJob, shot: Shot) -> Path:
@@ -257,6 +263,15 @@ def reel_analysis(
             found = analyse(shot, colour, progress=progress, cancelled=cancelled)
             found.save(path)
     return found
+
+
+def known_analysis(job: RestoreJob, shot: Shot, colour: Colour) -> Analysis | None:
+    """The reel's analysis, if it has been made.
+
+    Raises:
+        UsageError: as `reel_analysis`.
+    """
+    return _usable_analysis(job, analysis_path(job, shot), shot, colour)
 
 
 def _usable_analysis(job: RestoreJob, path: Path, shot: Shot, colour: Colour) -> Analysis | None:

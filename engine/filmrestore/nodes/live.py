@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ..restorers.base import Restorer
 from ..settings import DegradeSettings, GrainSettings, RestoreSettings, Settings
 from ..wide.plan import WidePlan, is_wide
 from ..wide.record import Wide
+from .choosing import chosen, is_usable
 from .degrade import lit, of_stock
 from .grain import apply_grain, measured_box, measured_frames
 from .job import restorer_on
@@ -127,6 +128,7 @@ class LiveEngine:
         self.kept = Kept(keep_mib * 2**20)
         self.tiles_computed = 0
         self._restorers: dict[tuple[str, str], Restorer] = {}
+        self._usable = lru_cache(8)(is_usable)
         self._damage = lru_cache(2)(Damage)
         self._grain = lru_cache(32)(_grain_of)
         self._wide = lru_cache(4)(_wide_plan)
@@ -151,6 +153,7 @@ class LiveEngine:
         if ("source", ask.number) not in ask.changes:
             raise UsageError(f"frame {ask.number} is asked for and not offered: offer it with its neighbours")
         _check_plate(ask)
+        ask, _ = self._settled(ask)
         if isinstance(ask.settings, RestoreSettings):
             sources = self._unit(ask, ask.settings).sources
             masks = [("defect_map", number) for number in sources] + [("protect", ask.number)]
@@ -179,8 +182,10 @@ class LiveEngine:
         """
         colour = _colour(ask.plate)
         frames = {n: ask.plate.frame(n, codes) for (plane, n), codes in planes.items() if plane == "source"}
+        ask, why = self._settled(ask)
         if isinstance(ask.settings, RestoreSettings):
-            return self._restored(ask, ask.settings, frames, planes, colour, cancelled)
+            answer = self._restored(ask, ask.settings, frames, planes, colour, cancelled)
+            return replace(answer, facts={**answer.facts, "method": ask.settings.method, "why": why})
         if isinstance(ask.settings, DegradeSettings):
             codes = self._degraded(ask, ask.settings, frames, colour)
         else:
@@ -189,6 +194,14 @@ class LiveEngine:
         if not ask.whole and np.array_equal(codes.view(np.uint32), frames[ask.number].codes.view(np.uint32)):
             return Answer(box=NOTHING, pixels=codes[:0, :0])
         return Answer(box=Box(x0=0, y0=0, x1=ask.plate.width, y1=ask.plate.height), pixels=codes)
+
+    def _settled(self, ask: Ask) -> tuple[Ask, str]:
+        """The ask with a method's own name in the place of auto, and why."""
+        if not isinstance(ask.settings, RestoreSettings):
+            return ask, ""
+        found = _analysis(ask.analysis, ask.plate) if ask.analysis else None
+        settings, why = chosen(ask.settings, found, self._usable)
+        return replace(ask, settings=settings), why
 
     def _restored(
         self,

@@ -38,6 +38,7 @@ from ..scenes import read_cuts
 from ..wide.lay import lay
 from ..wide.plan import WidePlan, is_wide
 from ..wide.record import Wide
+from .choosing import settled
 from .claims import Claims
 from .composite import Repair, marked, repair, view, widened
 from .inputs import Inputs
@@ -104,10 +105,12 @@ class _Run:
     """One run of the job: what is open, and what was done."""
 
     def __init__(self, job: RestoreJob, stack: ExitStack, progress: Progress, cancelled: Callable[[], bool]) -> None:
-        self.job, self._progress, self._is_cancelled = job, progress, cancelled
+        self._progress, self._is_cancelled = progress, cancelled
         self.meter = Meter()
         self.shot, self.colour = open_job(job)
         stack.callback(self.shot.close)
+        job = settled(job, self.shot, self.colour, progress, cancelled)
+        self.job = job
         self.restorer = load_device(job)
         self._class = numeric_class(self.restorer)
         self._protect = MaskInput.open(job.protect, self.shot)
@@ -157,6 +160,8 @@ class _Run:
             frames=len(self.shot.frames) + len(self.shot.missing),
             failed={n: f"frame {n} is not on disk" for n in self.shot.missing if n not in self._lost},
             ledger=str(self._ledger_path),
+            method=job.settings.method,
+            why=job.why,
         )
 
     def all_units(self) -> None:
@@ -517,6 +522,7 @@ class _Run:
             scan=scan_facts(self.shot.format),
             network_class=dict(self._class),
             span=self.job.span or "",
+            why=self.job.why,
         )
 
 

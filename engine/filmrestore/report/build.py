@@ -217,6 +217,7 @@ def _run_facts(header: Any, seen: Survey) -> Mapping[str, Any]:
     return {
         "software": header.software,
         "method": header.method,
+        **({"picked because": header.why} if header.why else {}),
         "weights": header.weights,
         "settings digest": header.settings_digest,
         "class": "; ".join(classes) or " ".join(f"{key}={value}" for key, value in header.network_class.items()),

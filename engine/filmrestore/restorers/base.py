@@ -9,6 +9,7 @@ from enum import IntEnum
 from importlib import import_module
 from importlib.metadata import version
 from inspect import signature
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -22,6 +23,9 @@ from ..settings import RestoreSettings
 
 if TYPE_CHECKING:
     from ..fixes.model import Cause
+
+
+_SHIPPED = Path(__file__).parents[1] / "weights"
 
 
 class Origin(IntEnum):
@@ -46,8 +50,10 @@ class Facts:
         overlap: Pixels that neighbouring patches share.
         needs: Inputs beyond the window: any of "matte", "operator", "prompt".
         weights: File in filmrestore/weights, or "" where there are none.
+        also: Further files there that it works on.
         licence: Of the weights.
         source: Paper that the method follows.
+        purpose: When to use it, in half a sentence.
         cause: What the fixes are said to mend where the method mends the picture as such ("blur") and not marks on it;
             neither guard nor grain is for those. "" where the cause follows from a mark's shape.
         whole: Longest edge of the small whole frames that it wants beside a patch, px; 0 where it wants none, as it
@@ -63,6 +69,8 @@ class Facts:
     weights: str
     licence: str
     source: str
+    purpose: str = ""
+    also: tuple[str, ...] = ()
     cause: Cause | Literal[""] = ""
     whole: int = 0
 
@@ -204,6 +212,16 @@ def facts_of(name: str) -> Facts:
     holder = package if hasattr(package, "FACTS") else import_module(f"{package.__name__}.restorer")
     facts: Facts = holder.FACTS
     return facts
+
+
+def weight_files(name: str) -> tuple[Path, ...]:
+    """Where a method's weights lie, or would: its own, and those of others that it works on.
+
+    Raises:
+        UsageError: no such method.
+    """
+    facts = facts_of(name)
+    return tuple(_SHIPPED / file for file in (facts.weights, *facts.also) if file)
 
 
 def numeric_class(restorer: Restorer) -> dict[str, str]:

@@ -25,10 +25,9 @@ from ..cache import TileCache
 from ..client import fits_socket, runtime_folder, server_path
 from ..errors import EngineError, ProtocolError
 from ..media import atomic_bytes
+from ..nodes.choosing import windows
 from ..nodes.live import LiveEngine
 from ..protocol import VERSION
-from ..restorers.base import facts_of
-from ..settings import RestoreSettings
 from .connection import Connection
 from .frames import FrameStore
 from .session import House, Limits, Session
@@ -132,10 +131,7 @@ class Server:
         engine = LiveEngine(
             device=self._device, threads=threads, cache=cache, keep_mib=self._limits.kept_bytes // 2**20
         )
-        methods = {}
-        for method in RestoreSettings.facts()["method"].choices:
-            facts = facts_of(method)
-            methods[method] = {"window": facts.window, "keep": facts.keep}
+        methods = {name: {"window": window, "keep": keep} for name, (window, keep) in windows().items()}
         defaults = {"device": self._device, "threads": threads, "cache": str(cache.folder) if cache else None}
         return House(
             engine=engine,

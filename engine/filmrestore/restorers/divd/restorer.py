@@ -32,6 +32,7 @@ FACTS = Facts(
     weights="divd.safetensors",
     licence="Apache-2.0",
     source="DIVD (H. Long et al. 2024), of the change instead of the picture; docs/models/divd.md",
+    purpose="film blurred by motion or focus: sharpens the whole picture from its neighbour frames",
     cause="blur",
 )
 """Of four frames; a network of another count has its own window."""

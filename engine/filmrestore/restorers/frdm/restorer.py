@@ -31,6 +31,7 @@ FACTS = Facts(
     weights="frdm.safetensors",
     licence="Apache-2.0",
     source="HaineiFRDM (seeds of the method: docs/models/frdm.md), in pixel space",
+    purpose="dirt, dust, scratches and blotches in running film: takes from neighbour frames what a mark hides",
 )
 
 CORE, MARGIN = 64, 16

@@ -19,8 +19,10 @@ FACTS = Facts(
     overlap=32,
     needs=frozenset({"matte"}),
     weights="iide.safetensors",
+    also=("two_stage.safetensors",),
     licence="Apache-2.0",
     source="Restoring Real-World Images with an Internal Detail Enhancement Diffusion Model (docs/models/iide.md)",
+    purpose="stills and keyframes with a painted matte: draws inside it, from a prompt with a full-size model",
 )
 
 

@@ -28,6 +28,7 @@ FACTS = Facts(
     weights="restormer.safetensors",
     licence="Apache-2.0",
     source="Restormer (S. Zamir et al. 2022) on film damage, after From Dust to Detail; docs/models/restormer.md",
+    purpose="single frames, stills and time lapse: paints over marks without asking neighbours",
 )
 REMEDY = "make weights with `filmrestore train --model restormer`, or choose another --method"
 FIRES = 0.3

@@ -19,8 +19,10 @@ FACTS = Facts(
     overlap=32,
     needs=frozenset(),
     weights="two_stage.safetensors",
+    also=("prior.safetensors",),
     licence="Apache-2.0",
     source="From Dust to Detail: segmentation, then RePaint (docs/models/two_stage.md)",
+    purpose="damage that no neighbour can help with: finds marks, and draws what a prior finds likely there",
 )
 
 
