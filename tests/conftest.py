@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 
+import hypothesis
+import pytest
 from jaxtyping import install_import_hook
 
 # Before any test imports them: small tensors on many threads take longer, and results differ in the last bit.
@@ -16,5 +18,17 @@ os.environ.pop("OCIO", None)
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="filmrestore-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
+# How long one example takes says how busy the machine is, and nothing of what is tested.
+hypothesis.settings.register_profile("film", deadline=None)
+hypothesis.settings.load_profile("film")
+
 # Tensor shapes and dtypes in signatures are checked at every call.
 install_import_hook(("filmrestore.motion", "filmrestore.restorers.frdm"), "beartype.beartype")
+
+
+@pytest.fixture
+def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' quick restorer in the place of the default method's."""
+    from filmrestore.restorers.base import REGISTRY
+
+    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")

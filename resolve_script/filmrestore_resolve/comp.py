@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filmrestore.errors import Cancelled, FilmRestoreError, OutputError, UsageError
+from filmrestore.errors import OutputError, UsageError
 
-from .added import Added
+from .added import Added, all_or_nothing
 from .bootstrap import Host
 from .choices import CompChoices, Wanted
 from .clips import file_of
@@ -68,28 +68,19 @@ def restore_tools(host: Host, engine: Any, wanted: Wanted, watch: Watch) -> Outc
 
 def _in_undo(comp: Any, tool: Any, engine: Any, wanted: Wanted, watch: Watch, outcome: Outcome) -> None:
     """One tool, as one step of the composition's undo; taken back when it fails."""
-    name, added = str(_attributes(tool)["TOOLS_Name"]), Added()
+    name = str(_attributes(tool)["TOOLS_Name"])
     run = wanted.run
     assert isinstance(run, CompChoices)
     call(comp, "StartUndo", "FilmRestore")
     try:
-        picture = _picture(comp, tool, name, run, watch)
-        job = make_job(name, picture.pattern, (picture.first, picture.last), wanted, "automatic")
-        run_job(engine, job, name, watch)
-        loader = _load(comp, tool, name, job, picture, added)
-        if run.connect:
-            _connect(tool, loader, added)
-        outcome.done.append(f"{name}: {_attributes(loader)['TOOLS_Name']}; {job.folder}")
-        added.keep()
-    except BaseException as error:
-        left = added.take_back()
-        if left:
-            outcome.notes.append(f"{name}: these could not be taken back: {'; '.join(left)}; undo them by hand")
-        if not isinstance(error, FilmRestoreError):
-            raise
-        outcome.failed.append(f"{name}: {'stopped' if isinstance(error, Cancelled) else error}")
-        if isinstance(error, Cancelled):
-            raise Cancelled(outcome.text()) from error
+        with all_or_nothing(name, outcome) as added:
+            picture = _picture(comp, tool, name, run, watch)
+            job = make_job(name, picture.pattern, (picture.first, picture.last), wanted, "automatic")
+            run_job(engine, job, name, watch)
+            loader = _load(comp, tool, name, job, picture, added)
+            if run.connect:
+                _connect(tool, loader, added)
+            outcome.done.append(f"{name}: {_attributes(loader)['TOOLS_Name']}; {job.folder}")
     finally:
         attempt(comp, "EndUndo", True)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filmrestore.errors import Cancelled, FilmRestoreError, UsageError
+from filmrestore.errors import UsageError
 
-from .added import Added
+from .added import Added, all_or_nothing
 from .bootstrap import Host
 from .choices import TimelineChoices, Wanted
 from .clips import Clip, NotPlain, Source, clips_of, source_of
@@ -42,22 +42,9 @@ def restore_clips(host: Host, engine: Any, wanted: Wanted, watch: Watch) -> Outc
     clips = clips_of(place.timeline, place.pool, run)
     outcome, track = Outcome(), None
     for number, clip in enumerate(clips, 1):
-        added = Added()
         title = f"{clip.name} ({number} of {len(clips)})"
-        try:
+        with all_or_nothing(clip.name, outcome) as added:
             track = _one(place, engine, wanted, watch, clip, title, track, added, outcome)
-        except BaseException as error:
-            left = added.take_back()
-            if left:
-                outcome.notes.append(f"{clip.name}: these could not be taken back, delete them: {'; '.join(left)}")
-            if not isinstance(error, FilmRestoreError):
-                raise
-            if isinstance(error, Cancelled):
-                outcome.failed.append(f"{clip.name}: stopped")
-                raise Cancelled(outcome.text()) from error
-            outcome.failed.append(f"{clip.name}: {error}")
-        else:
-            added.keep()
     return outcome
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -195,36 +196,32 @@ def test_a_frame_that_is_not_done_fails_a_render_and_shows_the_source_on_request
     assert same_bits(shown(restored, 1009), read_codes(Path(clip % 1009)))
 
 
-def test_cancel_stops_between_patches_and_says_nothing(nuke: ModuleType, clip: str, tmp_path: Path) -> None:
-    with running(tmp_path / "run", "unit.server_house:load_gated"):
-        node = node_on(nuke, read_of(nuke, clip), tmp_path / "out")
-        GatedRestorer.reached.clear()
+@contextmanager
+def at_its_first_patch(nuke: Nuke, clip: str, folder: Path) -> Iterator[Any]:
+    """A node at work on its range; its patch goes on, and nothing more may come, once the block has ended the work."""
+    from filmrestore_nuke import engine as ours
+
+    with running(folder / "run", "unit.server_house:load_gated"):
+        node = node_on(nuke, read_of(nuke, clip), folder / "out")
         node["restore_range"].execute()
         assert GatedRestorer.reached.wait(60)
+        yield node
+        settle()  # the engine hears it although a patch is in work
+        GatedRestorer.gate.set()
+        assert not SESSION.messages and node["status"].value() == "no frame yet"
+        ours._clients.pop("cpu").close()
+
+
+def test_cancel_stops_between_patches_and_says_nothing(nuke: ModuleType, clip: str, tmp_path: Path) -> None:
+    with at_its_first_patch(nuke, clip, tmp_path) as node:
         node["restore_range"].execute()
         assert "at work already" in SESSION.messages.pop()
         node["cancel"].execute()
-        settle()  # the engine hears it although a patch is in work
-        GatedRestorer.gate.set()
-        assert not SESSION.messages and node["status"].value() == "no frame yet"
-        from filmrestore_nuke import engine as ours
-
-        ours._clients.pop("cpu").close()
 
 
 def test_the_bar_of_progress_cancels_too(nuke: ModuleType, clip: str, tmp_path: Path) -> None:
-    with running(tmp_path / "run", "unit.server_house:load_gated"):
-        node = node_on(nuke, read_of(nuke, clip), tmp_path / "out")
-        GatedRestorer.reached.clear()
-        node["restore_range"].execute()
-        assert GatedRestorer.reached.wait(60)
+    with at_its_first_patch(nuke, clip, tmp_path):
         SESSION.tasks[0].cancelled = True
-        settle()  # the engine hears it although a patch is in work
-        GatedRestorer.gate.set()
-        assert not SESSION.messages and node["status"].value() == "no frame yet"
-        from filmrestore_nuke import engine as ours
-
-        ours._clients.pop("cpu").close()
 
 
 def test_an_engine_that_cannot_start_is_told_with_its_log(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmrestore import protocol
+from wire import receive, send
 
 F32 = NDArray[np.float32]
 Planes = dict[tuple[str, int], F32]
@@ -107,22 +108,11 @@ class _Session:
 
     def serve(self) -> None:
         while True:
-            header_bytes, body_bytes = protocol.unpack_prefix(self._read(protocol.PREFIX.size))
-            header = protocol.unpack_header(self._read(header_bytes))
-            self._handle(header, self._read(body_bytes))
-
-    def _read(self, size: int) -> bytes:
-        parts = b""
-        while len(parts) < size:
-            part = self.connection.recv(size - len(parts))
-            if not part:
-                raise EOFError
-            parts += part
-        return parts
+            self._handle(*receive(self.connection))
 
     def send(self, header: dict[str, Any], body: bytes = b"") -> None:
         with self.sending:
-            self.connection.sendall(protocol.pack(header, len(body)) + body)
+            send(self.connection, header, body)
 
     def _handle(self, header: dict[str, Any], body: bytes) -> None:
         kind, number, engine = header["type"], header["id"], self.engine

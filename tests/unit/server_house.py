@@ -22,6 +22,7 @@ from filmrestore import protocol
 from filmrestore.client import Client, Image, find_server
 from filmrestore.restorers.base import REGISTRY, Context, Restored
 from filmrestore.server.serve import Server
+from wire import receive, send
 
 HEIGHT, WIDTH = 90, 133
 
@@ -104,13 +105,11 @@ class RawClient:
             assert self.hear()["type"] == "welcome"
 
     def say(self, header: protocol.Header, body: bytes = b"") -> None:
-        self.socket.sendall(protocol.pack(header, len(body)) + body)
+        send(self.socket, header, body)
 
     def hear(self) -> protocol.Header:
         """The next header; its body is read too."""
-        header_bytes, body_bytes = protocol.unpack_prefix(self._exactly(16))
-        header = protocol.unpack_header(self._exactly(header_bytes))
-        header["body"] = self._exactly(body_bytes)
+        header, header["body"] = receive(self.socket)
         return header
 
     def is_closed(self) -> bool:
@@ -124,12 +123,3 @@ class RawClient:
 
     def close(self) -> None:
         self.socket.close()
-
-    def _exactly(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            got = self.socket.recv(count - len(data))
-            if not got:
-                raise EOFError
-            data += got
-        return data

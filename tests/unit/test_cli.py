@@ -21,12 +21,8 @@ from filmrestore.errors import InputError
 from filmrestore.restorers.base import REGISTRY
 from filmrestore.settings import DEGRADE_PRESETS, DegradeSettings, GrainSettings, RestoreSettings
 
+pytestmark = pytest.mark.usefixtures("median_restorer")
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
 
 
 @pytest.fixture(scope="module")

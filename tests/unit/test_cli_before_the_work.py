@@ -18,14 +18,9 @@ from filmrestore.media import open_shot
 from filmrestore.nodes import job as node_job
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
-from filmrestore.restorers.base import REGISTRY
 
+pytestmark = pytest.mark.usefixtures("median_restorer")
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
 
 
 @pytest.fixture(scope="module")

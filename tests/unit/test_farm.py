@@ -36,7 +36,7 @@ numbers = st.sets(st.integers(-40, 400), min_size=1, max_size=200)
 cut_lists = st.sets(st.integers(-40, 400), max_size=12).map(sorted)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frames=numbers, cuts=cut_lists, size=st.integers(1, 60))
 def test_chunks_hold_every_frame_once_and_share_no_window(frames: set[int], cuts: list[int], size: int) -> None:
     chunks = cut_chunks(frames, cuts, keep=3, size=size)
@@ -47,7 +47,7 @@ def test_chunks_hold_every_frame_once_and_share_no_window(frames: set[int], cuts
     assert all(parse_span(span_of(chunk)) == chunk for chunk in chunks)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frames=numbers, cuts=cut_lists, size=st.integers(1, 60), handles=st.integers(3, 8))
 def test_every_chunk_sees_the_windows_of_one_whole_run(
     frames: set[int], cuts: list[int], size: int, handles: int
@@ -105,7 +105,7 @@ yaml_values = st.recursive(
 
 
 @given(yaml_values)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_yaml_reads_what_was_written(value: object) -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML comes with filmrestore[farm]")
     assert yaml.safe_load(to_yaml({"value": value})) == {"value": value}

@@ -465,6 +465,23 @@ def test_the_sampler_touches_nothing_outside_its_matte(weights):
     assert not torch.equal(final.picture[~outside], preview.picture[~outside])
 
 
+def test_what_neighbours_show_stays_film_and_is_not_sampled(weights):
+    restorer = FrdmRestorer(weights, torch.device("cpu"))
+    still = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)), size=(128, 128), mode="bicubic"
+    )
+    window = still.repeat(5, 1, 1, 1)
+    window[2, :, 30:34, 30:34] = 1.0
+    known = torch.zeros(5, 1, 128, 128)
+    known[2, :, 29:35, 29:35] = 1  # on one frame: its neighbours show what was there
+    known[:, :, 90:96, 90:96] = 1  # on all: nobody knows
+    final = restorer(window, replace(context_of(128, 128), matte=known))
+    preview = restorer(window, replace(context_of(128, 128, quality="preview"), matte=known))
+    assert float((final.picture - still)[1, :, 29:35, 29:35].abs().max()) < 0.02
+    assert torch.equal(final.picture[1, :, 29:35, 29:35], preview.picture[1, :, 29:35, 29:35])
+    assert not torch.equal(final.picture[1, :, 90:96, 90:96], preview.picture[1, :, 90:96, 90:96])
+
+
 def test_the_sampler_runs_where_the_matte_fires_and_never_on_more_than_the_patch():
     inside = torch.zeros(256, 256, dtype=torch.bool)
     assert _parts(inside) == []

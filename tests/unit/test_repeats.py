@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as tries
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from restoring import SETTINGS, job
 
 from film import SPECKS, picture, read_codes, write_image
 from filmrestore.analysis import Analysis, analyse
@@ -27,26 +27,19 @@ from filmrestore.fixes.verify import VerifyJob, verify
 from filmrestore.frame import Format
 from filmrestore.media import open_shot
 from filmrestore.nodes.estimate import plan
-from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.live import Ask, LiveEngine, Plate
 from filmrestore.nodes.ranks import Ranks
 from filmrestore.nodes.restore import restore
 from filmrestore.nodes.windows import most_read, plan_units, without
 from filmrestore.protocol import repeats_in, window_of
 from filmrestore.restorers.base import REGISTRY
-from filmrestore.settings import RestoreSettings
 
 FILM = (1000, 1001, 1002, 1003, 1003, 1004, 1005, 1006, 1006, 1006, 1007, 1008, 1009)
 """Frame of the film that each frame of the reel shows, from 1000 on."""
 REEL = range(1000, 1000 + len(FILM))
 REPEATS = (1004, 1008, 1009)
-SETTINGS = RestoreSettings(grain=0.0)
+pytestmark = pytest.mark.usefixtures("median_restorer")
 REAL = Path("../shared/data/real/market_street_1906")
-
-
-@pytest.fixture(autouse=True)
-def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
 
 
 def write_reel(folder: Path, film: Sequence[int]) -> str:
@@ -64,17 +57,6 @@ def write_reel(folder: Path, film: Sequence[int]) -> str:
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_reel(tmp_path_factory.mktemp("reel") / "scan", FILM)
-
-
-def job(scan: str, out: Path, **changes: object) -> RestoreJob:
-    plain: dict[str, object] = {
-        "source": scan,
-        "output": str(out / "clean.####.png"),
-        "settings": SETTINGS,
-        "threads": 2,
-        "colourspace": "srgb",
-    }
-    return RestoreJob(**{**plain, **changes})  # type: ignore[arg-type]
 
 
 def clean(folder: Path) -> dict[int, NDArray[np.generic]]:
@@ -284,7 +266,6 @@ def test_a_cut_between_two_frames_ends_their_likeness() -> None:
     assert after.kept == (7, 8) and after.slots == (1, 1) and after.sources == (7, 7, 7, 9, 10)
 
 
-@tries(deadline=None)
 @given(reels, st.sets(st.integers(-20, 60), max_size=4), st.integers(-20, 60), st.integers(3, 6))
 def test_any_chunk_has_the_windows_of_the_whole(
     reel: tuple[int, tuple[int, ...], int], cuts: set[int], chop: int, handles: int
@@ -309,7 +290,6 @@ def test_any_chunk_has_the_windows_of_the_whole(
                 assert slot == same.slots[same.kept.index(number)]
 
 
-@tries(deadline=None)
 @given(reels, st.integers(1, 20))
 def test_farm_chunks_share_no_window(reel: tuple[int, tuple[int, ...], int], size: int) -> None:
     first, repeats, count = reel

@@ -11,6 +11,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 from msgspec import structs
+from restoring import SETTINGS, job
 
 from film import SPECKS, picture, read_codes, write_image, write_shot
 from filmrestore import __version__
@@ -19,34 +20,15 @@ from filmrestore.errors import Cancelled, CorruptFile, MissingFrames, OutputErro
 from filmrestore.fixes import Ledger
 from filmrestore.frame import Box, Frame
 from filmrestore.media import Writer
-from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
 from filmrestore.restorers.base import REGISTRY
-from filmrestore.settings import RestoreSettings
 
-SETTINGS = RestoreSettings(grain=0.0)
-
-
-@pytest.fixture(autouse=True)
-def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
+pytestmark = pytest.mark.usefixtures("median_restorer")
 
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_shot(tmp_path_factory.mktemp("scan"))
-
-
-def job(scan: str, out: Path, **changes: object) -> RestoreJob:
-    plain: dict[str, object] = {
-        "source": scan,
-        "output": str(out / "clean.####.png"),
-        "settings": SETTINGS,
-        "threads": 2,
-        "colourspace": "srgb",
-        "cuts": None,
-    }
-    return RestoreJob(**{**plain, **changes})  # type: ignore[arg-type]
 
 
 def codes_of(folder: Path, extension: str = "png") -> dict[str, np.ndarray]:

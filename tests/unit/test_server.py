@@ -20,10 +20,12 @@ import pytest
 from server_house import GatedRestorer, RawClient, array, client, image, running, until
 
 from filmrestore import protocol
+from filmrestore.cache import TileCache
 from filmrestore.client import Client, Image, find_server
 from filmrestore.errors import Cancelled, EngineError, FilmRestoreError, ProtocolError, ResourceError
 from filmrestore.frame import Frame
 from filmrestore.nodes import live_restore
+from filmrestore.patches import patch_grid
 from filmrestore.server import requests, serve
 from filmrestore.server.session import Limits
 from filmrestore.server.slots import SHARED_MEMORY
@@ -217,17 +219,30 @@ def test_clients_that_die_anywhere_leave_nothing(server: serve.Server, runtime: 
     until(lambda: alone(server))
 
 
-def test_a_client_that_does_not_read_hinders_nobody_and_gets_all_its_answers(
-    server: serve.Server, runtime: Path
-) -> None:
-    raw = RawClient(runtime)
-    asking = threading.Thread(target=lambda: [raw.say({"type": "settings", "id": n}) for n in range(1, 301)])
-    asking.start()
-    with client() as engine:
-        assert array(engine.restore_frame("a", 1003, FILM)).shape == (40, 46, 4)
-    assert [raw.hear()["id"] for _ in range(300)] == list(range(1, 301))
-    asking.join()
-    raw.close()
+def test_a_client_that_dies_while_its_last_patch_is_at_work_leaves_nothing(runtime: Path) -> None:
+    with running(runtime, "server_house:load_gated") as server:
+        raw = RawClient(runtime)
+        raw.say({**ASK, "id": 1})
+        raw.say({**PUT, "id": 1}, PIXELS)
+        assert GatedRestorer.reached.wait(60)
+        raw.close()
+        until(lambda: server.status()["connections"] == 0)
+        GatedRestorer.gate.set()
+        until(lambda: server.status()["running"] == 0)
+        assert server.house.engine.restorer("frdm").calls == 1
+        until(lambda: alone(server))
+
+
+def test_a_client_that_does_not_read_hinders_nobody_and_gets_all_its_answers(runtime: Path) -> None:
+    with running(runtime):  # with the usual patience: a busy machine needs longer than the tests' short one
+        raw = RawClient(runtime)
+        asking = threading.Thread(target=lambda: [raw.say({"type": "settings", "id": n}) for n in range(1, 301)])
+        asking.start()
+        with client() as engine:
+            assert array(engine.restore_frame("a", 1003, FILM)).shape == (40, 46, 4)
+        assert [raw.hear()["id"] for _ in range(300)] == list(range(1, 301))
+        asking.join()
+        raw.close()
 
 
 def test_sixteen_clients_at_once_get_their_own_frames(server: serve.Server) -> None:
@@ -292,9 +307,10 @@ def test_cancel_is_answered_at_once_and_the_next_frame_is_right(runtime: Path) -
         until(lambda: server.status()["frame_bytes"] == 0)
 
 
-def test_no_patch_begins_after_a_cancel(runtime: Path) -> None:
+def test_no_patch_begins_after_a_cancel_and_the_one_at_work_is_not_lost(runtime: Path, tmp_path: Path) -> None:
     large = {1003: image(1003, height=120, width=120)}
-    with running(runtime, "server_house:load_gated") as server, client() as engine:
+    cache = TileCache(tmp_path / "tiles", 8)
+    with running(runtime, "server_house:load_gated", cache=cache) as server, client() as engine:
         restorer = server.house.engine.restorer("frdm")
         with pytest.raises(Cancelled):
             engine.restore_frame("gated", 1003, large, cancelled=GatedRestorer.reached.is_set)
@@ -302,6 +318,8 @@ def test_no_patch_begins_after_a_cancel(runtime: Path) -> None:
         GatedRestorer.gate.set()
         until(lambda: server.status()["running"] == 0)
         assert restorer.calls == 1
+        engine.restore_frame("gated", 1003, large)
+        assert restorer.calls == len(patch_grid(120, 120, restorer.facts.patch, restorer.facts.overlap)) > 1
 
 
 def test_no_repair_begins_after_a_cancel_and_the_patches_are_kept(

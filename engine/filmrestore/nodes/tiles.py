@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..cache import MATTE_FLOOR, Tile, TileCache
 from ..colour import Colour
+from ..errors import Cancelled
 from ..frame import Box, Format, Frame
 from ..patches import Blend, blend_weight, overview, overview_samples, patch_grid
 from ..restorers.base import Context, Origin, Restored, Restorer
@@ -118,7 +119,7 @@ class TileMaker:
             maps: Known defects by frame number, (h, w) 0..1.
 
         Raises:
-            Cancelled: between two patches.
+            Cancelled: before the last patch has begun; the patches at work are finished, and cached, by `close`.
         """
         full = next(iter(frames.values())).codes.shape[:2]
         small = self._overview(unit, frames)
@@ -153,17 +154,22 @@ class TileMaker:
         self, unit: Unit, frames: Mapping[int, Frame], boxes: list[Box], small: F32, maps: Mapping[int, F32] | None
     ) -> Iterator[Tile]:
         """The tiles in the order of `boxes`, a few ahead of the one that is asked for."""
-        jobs = (self._pool.submit(self._tile, unit, frames, box, small, maps) for box in boxes)
-        waiting: list[Future[Tile]] = list(islice(jobs, 2 * self._threads))
+        ahead = deque(boxes)
+        waiting: deque[Future[Tile]] = deque()
         try:
-            while waiting:
+            while ahead or waiting:
+                while ahead and len(waiting) < 2 * self._threads:
+                    waiting.append(self._pool.submit(self._tile, unit, frames, ahead.popleft(), small, maps))
                 # Asked while a patch is at work too: one that waits behind it must not begin after a cancel.
-                self._cancelled()
-                if not wait(waiting[:1], timeout=_LOOK_S).done:
-                    continue
-                tile = waiting.pop(0).result()
-                waiting.extend(islice(jobs, 1))
-                yield tile
+                try:
+                    self._cancelled()
+                except Cancelled:
+                    if ahead or not all(job.running() or job.done() for job in waiting):
+                        raise
+                    # The window's last patches are at work: no time is won by throwing away what they make. Whoever
+                    # called asks again.
+                if wait([waiting[0]], timeout=_LOOK_S).done:
+                    yield waiting.popleft().result()
         finally:
             for job in waiting:
                 job.cancel()

@@ -17,7 +17,7 @@ from ..fixes.replay import ApplyJob, apply
 from ..nodes.degrade import DegradeJob, degrade
 from ..nodes.grain import GrainJob, grain
 from ..nodes.job import RestoreJob
-from ..nodes.live import Ask, Key, LiveEngine, Plate
+from ..nodes.live import Answer, Ask, Key, LiveEngine, Plate
 from ..nodes.restore import restore
 from ..protocol import NODES, SLOT_OFFSET, Header, with_whole_paths
 from ..report.pages import ReportJob, write_report
@@ -152,17 +152,11 @@ class FrameRequest(_Open):
         """Works out the frame and answers."""
         del between
         try:
-            planes = dict(self._planes)
-            self.check()
-            self.connection.tell({"type": "progress", "id": self.id, "stage": "frame", "done": 0, "total": 1})
-            answer = self._engine.answer(self.ask, planes, self.check)
-            del planes
+            answer = self._work()
         except Exception as error:
             self.failed(error)
             return
         if not self.take_end():
-            if self.connection.is_ended:  # what its session forgot may have been kept again since
-                self._engine.kept.forget((self.connection.number,))
             return
         box, pixels = answer.box, answer.pixels
         shape = self.shape if pixels.size == 0 else list(pixels.shape)
@@ -180,6 +174,16 @@ class FrameRequest(_Open):
             self._send(header, pixels)
         except Exception as error:  # its end is ours to tell: the client waits for nothing else
             self.connection.refuse(self.id, self.known(error))
+
+    def _work(self) -> Answer:
+        planes = dict(self._planes)
+        self.check()
+        self.connection.tell({"type": "progress", "id": self.id, "stage": "frame", "done": 0, "total": 1})
+        try:
+            return self._engine.answer(self.ask, planes, self.check)
+        finally:
+            if self.connection.is_ended:  # what its session forgot may have been kept again since
+                self._engine.kept.forget((self.connection.number,))
 
     def _send(self, header: Header, pixels: F32) -> None:
         if self.slot is None:

@@ -60,7 +60,7 @@ def bases(
         wanted: Frames by their place in the window.
         coarse: Whether large defects get `Base.coarse` too.
     """
-    inside, damaged = _spread(confidence >= FIRES, MARGIN), _spread(confidence >= DAMAGED, SPREAD)
+    inside, damaged = spread(confidence >= FIRES, MARGIN), spread(confidence >= DAMAGED, SPREAD)
     asked = [index for index in wanted if bool(inside[index].any())]
     holes = damaged.clone()
     holes[asked] |= inside[asked]
@@ -88,7 +88,8 @@ def _recovered(
         yield torch.from_numpy(answer.picture).permute(2, 0, 1)[None], torch.from_numpy(answer.trust)[None, None]
 
 
-def _spread(mask: Bool[Tensor, "t 1 h w"], radius: int) -> Bool[Tensor, "t 1 h w"]:
+def spread(mask: Bool[Tensor, "t 1 h w"], radius: int) -> Bool[Tensor, "t 1 h w"]:
+    """The mask, wider by so many pixels on each side."""
     return functional.max_pool2d(mask.float(), 2 * radius + 1, stride=1, padding=radius) > 0
 
 

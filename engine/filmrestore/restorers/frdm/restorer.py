@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from ...frame import Box
 from ..base import Context, Facts, Origin, Restored
-from .base import Base, bases
+from .base import MARGIN as WIDER
+from .base import Base, bases, spread
 from .calibration import Calibration
 from .guidance import Guidance
 from .sampler import sample_bridge
@@ -33,6 +34,10 @@ FACTS = Facts(
 
 CORE, MARGIN = 64, 16
 """The sampler runs in blocks of `CORE` pixels with `MARGIN` around them."""
+LIKELY = 0.2
+"""Confidence from which the sampler is asked: a restore node at its defaults lays in no fainter mark."""
+SHOWN, UNSHOWN = 0.95, 0.85
+"""The neighbours' share in the base from which it stays as it is, and up to which the sampler's picture replaces it."""
 INVENTED = 0.04
 """Net units: a pixel that the sampler moved by more than this, grain apart, is generated."""
 
@@ -104,20 +109,22 @@ class FrdmRestorer:
             estimates = list(bases(view.window[0], confidence, view.present[0], wanted, coarse=final))
         for index, base in zip(wanted, estimates, strict=True):
             picture = base.picture
-            if final and bool(base.inside.any()):
+            if final:
                 with view.context.stage("denoise"):
-                    picture = self._sampled(view, guidance, index, base)
+                    picture = self._sampled(view, guidance, index, base, _unseen(base, confidence[index : index + 1]))
             yield Answer(picture, confidence[index : index + 1], _origin(base, picture))
 
-    def _sampled(self, view: View, guidance: Guidance, index: int, base: Base) -> Float[Tensor, "1 3 h w"]:
-        """The base, and inside the matte what the sampler makes of it, block by block."""
-        picture, inside = base.picture.clone(), base.inside
-        for core, around in _parts(inside[0, 0]):
+    def _sampled(
+        self, view: View, guidance: Guidance, index: int, base: Base, share: Float[Tensor, "1 1 h w"]
+    ) -> Float[Tensor, "1 3 h w"]:
+        """The base, and of what the sampler makes of it a share, block by block where that is above 0."""
+        picture = base.picture.clone()
+        for core, around in _parts(share[0, 0] > 0):
             clean = self._walked(view, guidance, index, base, around)
             top, left = core.y0 - around.y0, core.x0 - around.x0
             clean = clean[..., top : top + core.height, left : left + core.width]
             target = picture[(..., *core.slices)]
-            target.copy_(torch.where(inside[(..., *core.slices)], clean, target))
+            target.copy_(torch.lerp(target, clean, share[(..., *core.slices)]))
         return picture
 
     def _walked(self, view: View, guidance: Guidance, index: int, base: Base, part: Box) -> Float[Tensor, "1 3 h2 w2"]:
@@ -137,8 +144,14 @@ class FrdmRestorer:
         return sample_bridge(model, scan, start, hole, view.noise(index, part), coarse)
 
 
+def _unseen(base: Base, confidence: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 1 h w"]:
+    """0..1, how much of a pixel's clean picture is the sampler's: what is likely damaged and no neighbour shows."""
+    share = ((SHOWN - base.trust) / (SHOWN - UNSHOWN)).clamp(0, 1) * base.inside
+    return share * spread(confidence >= LIKELY, WIDER)
+
+
 def _parts(inside: Bool[Tensor, "h w"]) -> list[tuple[Box, Box]]:
-    """Boxes that hold some matte: (core, core with its margin), clipped to the patch; all of it where that is less."""
+    """Boxes that hold some of it: (core, core with its margin), clipped to the patch; all of it where that is less."""
     height, width = inside.shape
     whole = Box(x0=0, y0=0, x1=width, y1=height)
     parts = []
