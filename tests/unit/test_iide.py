@@ -291,7 +291,7 @@ def test_works_where_the_caller_is_in_inference_mode() -> None:
     assert torch.equal(plain, inside)
 
 
-FOUND = "transformers reads Stable Diffusion's prompts and is not installed: pip install 'filmrestore[text]'"
+FOUND = "transformers reads Stable Diffusion's prompts and is not installed: pip install 'filmrestore[full]'"
 
 
 @pytest.fixture(scope="module")

@@ -162,7 +162,7 @@ def _classes() -> dict[str, Any]:
         from transformers import CLIPTextModel, CLIPTokenizer
     except ImportError as error:
         raise UsageError(
-            "Stable Diffusion reads its prompts with the package transformers: pip install 'filmrestore[text]'"
+            "Stable Diffusion reads its prompts with the package transformers: pip install 'filmrestore[full]'"
         ) from error
     found = (AutoencoderKL, ControlNetModel, UNet2DConditionModel, CLIPTextModel, CLIPTokenizer)
     return {kind.__name__: kind for kind in found}
