@@ -29,8 +29,8 @@ class Cost:
     Attributes:
         weights: Hash of those that it ran with.
         device, machine: Where.
-        seconds: A frame of `EDGE` x `EDGE` with the damage of worn film, on one thread, nothing cached: of the processor,
-            whatever else it does, or by the clock on another device.
+        seconds: A frame of `EDGE` x `EDGE` with the damage of worn film, on one thread, nothing cached: of the
+            processor, whatever else it does, or by the clock on another device.
         peak_mib: Largest memory of the process on the processor's side.
     """
 
