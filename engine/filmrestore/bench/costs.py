@@ -29,7 +29,8 @@ class Cost:
     Attributes:
         weights: Hash of those that it ran with.
         device, machine: Where.
-        seconds: A frame of `EDGE` x `EDGE` with the damage of worn film, on one thread, nothing cached.
+        seconds: A frame of `EDGE` x `EDGE` with the damage of worn film, on one thread, nothing cached: of the
+            processor, whatever else it does, or by the clock on another device.
         peak_mib: Largest memory of the process on the processor's side.
     """
 
@@ -73,7 +74,7 @@ def measure(method: str, device: str = "cpu") -> Cost:
         weights=weights,
         device=device,
         machine=platform.processor() or platform.machine(),
-        seconds=round(took.work_s / facts.keep, 2),
+        seconds=round((took.cpu_s if device == "cpu" else took.work_s) / facts.keep, 2),
         peak_mib=round(took.peak_mib),
     )
 
