@@ -26,7 +26,18 @@ from filmrestore.restorers.base import REGISTRY, facts_of
 from filmrestore.settings import RestoreSettings
 
 REEL = Analysis(width=2048, height=1556, frames=tuple(range(1, 25)), dirt=0.004, blur=1.4)
-SCRATCH = LastingScratch(first=1, last=24, columns=(9.0,) * 24, width=1.2, polarity="dark", strength=0.1, certain=True)
+SCRATCH = LastingScratch(
+    first=1,
+    last=24,
+    frames=(1, 24),
+    columns=((9.0,) * 5,) * 2,
+    top=0,
+    bottom=1556,
+    width=1.2,
+    polarity="dark",
+    strength=0.1,
+    certainty=0.95,
+)
 
 
 @pytest.fixture(autouse=True)

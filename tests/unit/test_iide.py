@@ -58,7 +58,7 @@ def context_for(window: Tensor, matte: Tensor | None, box: Box | None = None, **
         box=box or Box(x0=7, y0=9, x1=7 + width, y1=9 + height),
         full=(height + 20, width + 20),
         overview=torch.zeros(3, 64, 64),
-        settings=RestoreSettings(method="iide", **{"steps": 3, **settings}),
+        settings=RestoreSettings(method="iide", **{"steps": 3, "start": 1.0, **settings}),
         matte=matte,
     )
 
@@ -453,7 +453,7 @@ def test_without_transformers_the_error_says_what_to_install(tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, "transformers", None)
     for name in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
         (tmp_path / name).mkdir()
-    with pytest.raises(UsageError, match=r"pip install 'filmrestore\[text\]'"):
+    with pytest.raises(UsageError, match=r"pip install 'filmrestore\[full\]'"):
         stable_from_folder(tmp_path, CPU)
 
 

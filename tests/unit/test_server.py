@@ -230,7 +230,7 @@ def test_a_client_that_dies_while_its_last_patch_is_at_work_leaves_nothing(runti
         until(lambda: server.status()["connections"] == 0)
         GatedRestorer.gate.set()
         until(lambda: server.status()["running"] == 0)
-        assert server.house.engine.restorer("frdm").calls == 1
+        assert server.house.engine.restorer(RestoreSettings()).calls == 1
         until(lambda: alone(server))
 
 

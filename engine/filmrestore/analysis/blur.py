@@ -12,6 +12,7 @@ Float32 = NDArray[np.float32]
 _LESS, _MORE = 2.0, 4.0  # px: both far wider than grain, which would else count as edges
 _CONTRAST = 0.15  # net: about a stop; an edge of less may be grain or a shade
 _SHARPEST = 10.0  # per cent of the edges that count: what lies out of the focus' plane says nothing of the lens
+_SMALLEST = 8  # px; in a smaller picture no edge has both of its sides
 _FEWEST = 40  # edges below which a picture says nothing
 
 
@@ -25,6 +26,8 @@ def edges_of(luminance: Float32) -> Float32:
         image (2011), on local maxima. An edge of contrast c and blur s, blurred by b more, has the gradient
         c / sqrt(2 pi (s^2 + b^2)).
     """
+    if min(luminance.shape) < _SMALLEST:
+        return np.empty(0, np.float32)
     less, more = (_gradient(luminance, blur) for blur in (_LESS, _MORE))
     ridges = less == cv2.dilate(less, np.ones((5, 5), np.uint8))
     before, after = less[ridges].astype(np.float64), more[ridges].astype(np.float64)
