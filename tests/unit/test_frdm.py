@@ -194,6 +194,21 @@ def test_fill_continues_a_flat_picture(size):
     assert float((fill(picture, matte) - 0.3).abs().max()) < 3e-4  # a 30,000th of the step at the edge
 
 
+def test_fill_lets_no_light_from_beyond_a_hole_leak_into_it():
+    picture = torch.zeros(1, 3, 64, 64)
+    picture[..., 40:] = 1.0
+    matte = torch.zeros(1, 1, 64, 64)
+    matte[..., 20:30, 22:32] = 1.0  # eight pixels of black lie between the hole and the light
+    assert float(fill(picture, matte)[..., :32].max()) < 0.02
+
+
+def test_fill_is_a_membrane_between_the_rims():
+    ramp = torch.linspace(0, 1, 64).expand(1, 3, 64, 64)
+    matte = torch.zeros(1, 1, 64, 64)
+    matte[..., 10:54, 28:37] = 1.0
+    assert float((fill(ramp, matte) - ramp).abs().max()) < 0.01
+
+
 def test_fill_of_a_covered_picture_is_its_mean():
     picture = torch.rand(1, 3, 24, 40)
     filled = fill(picture, torch.ones(1, 1, 24, 40))
@@ -480,6 +495,18 @@ def test_what_neighbours_show_stays_film_and_is_not_sampled(weights):
     assert float((final.picture - still)[1, :, 29:35, 29:35].abs().max()) < 0.02
     assert torch.equal(final.picture[1, :, 29:35, 29:35], preview.picture[1, :, 29:35, 29:35])
     assert not torch.equal(final.picture[1, :, 90:96, 90:96], preview.picture[1, :, 90:96, 90:96])
+
+
+def test_what_a_person_marked_is_never_painted_from_the_scan(weights):
+    restorer = FrdmRestorer(weights, torch.device("cpu"))
+    window = torch.full((5, 3, 64, 64), 0.3)
+    other = window.clone()
+    other[:, :, 20:40, 30:33] = 0.9  # a line that lasts: no neighbour shows what it hides
+    known = torch.zeros(5, 1, 64, 64)
+    known[:, :, 20:40, 30:33] = 1
+    clean, lined = (restorer(frames, replace(context_of(64, 64), matte=known)) for frames in (window, other))
+    inside = known[1:4].expand(-1, 3, -1, -1) > 0
+    assert float((clean.picture - lined.picture)[inside].abs().max()) < 0.1
 
 
 def test_the_sampler_runs_where_the_matte_fires_and_never_on_more_than_the_patch():

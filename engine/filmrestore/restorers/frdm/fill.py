@@ -1,21 +1,25 @@
-"""Fill from the surroundings in the same frame: a pyramid of weighted means."""
+"""Fill from the surroundings in the same frame: a pyramid of weighted means, evened out to a membrane."""
 
 from __future__ import annotations
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
 LEAST = 1e-6  # weight of a pixel under the matte: all that is left where the matte covers everything
+SWEEPS = 8
+"""Rounds at each size in which what is not known becomes the mean of its four neighbours."""
 
 
 def fill(picture: Float[Tensor, "n 3 h w"], matte: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 3 h w"]:
-    """The picture where the matte is 0, and the mean of what is around where it is 1.
+    """The picture where the matte is 0, and a membrane stretched between what is around where it is 1.
 
     Linear in the picture, hence as safe with light above one as the picture itself. Height and width may
     be anything from 1 up.
 
-    Source: pull-push interpolation, S. Gortler et al., "The Lumigraph", 1996.
+    Source: pull-push interpolation, S. Gortler et al., "The Lumigraph", 1996; then Jacobi's rounds for Laplace's equation
+    from coarse to fine, without which light from beyond a hole's other rim leaks into it.
     """
     weight = (1 - matte).clamp(min=LEAST)
     sums, weights = [picture * weight], [weight]
@@ -27,5 +31,13 @@ def fill(picture: Float[Tensor, "n 3 h w"], matte: Float[Tensor, "n 1 h w"]) -> 
         size = sums[level].shape[-2:]
         coarse = functional.interpolate(coarse, size=(size[0], size[1]), mode="bilinear", align_corners=False)
         trust = (weights[level] * (4 if level else 1)).clamp(max=1)
-        coarse = sums[level] * (trust / weights[level]) + coarse * (1 - trust)
+        coarse = _evened(sums[level] * (trust / weights[level]) + coarse * (1 - trust), trust == 1)
     return coarse
+
+
+def _evened(picture: Float[Tensor, "n 3 h w"], held: Bool[Tensor, "n 1 h w"]) -> Float[Tensor, "n 3 h w"]:
+    for _ in range(SWEEPS):
+        wide = functional.pad(picture, (1, 1, 1, 1), mode="replicate")
+        across, down = wide[..., 1:-1, :-2] + wide[..., 1:-1, 2:], wide[..., :-2, 1:-1] + wide[..., 2:, 1:-1]
+        picture = torch.where(held, picture, 0.25 * (across + down))
+    return picture

@@ -159,6 +159,8 @@ class FrdmRestorer:
         """The end of the bridge in one part of the patch."""
         cut = (..., *part.slices)
         scan, start, hole, trust = view.window[:, index][cut], base.picture[cut], base.inside[cut], base.trust[cut]
+        if view.known is not None:  # nobody has to ask whether it is damage, and the scan would be painted again
+            scan = torch.where(spread(view.known[0, index : index + 1] > 0, WIDER)[cut], start, scan)
         features = [
             feature[:, index, :, part.y0 // step : part.y1 // step, part.x0 // step : part.x1 // step]
             for feature, step in zip(guidance.features, (2, 4, 8), strict=True)
