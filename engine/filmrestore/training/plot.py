@@ -11,6 +11,9 @@ from typing import Any
 from ..errors import InputError
 
 FIGURES = ("object_recall", "object_precision", "objects_fixed")
+"""Shares of the held-out set; a model that finds nothing has its loss shown instead."""
+NO_LOSS = {"samples", "seconds", "size", "gradient", "updates"}
+"""Numbers of the curve that are none."""
 
 
 def plot(run: Path, card: Path, target: Path) -> None:
@@ -18,7 +21,7 @@ def plot(run: Path, card: Path, target: Path) -> None:
 
     Args:
         run: Folder of the run.
-        card: JSON beside the weights that were exported from it.
+        card: JSON beside the weights that were published from it.
         target: Picture to write.
 
     Raises:
@@ -29,29 +32,53 @@ def plot(run: Path, card: Path, target: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    curve = [line for line in _lines(run / "curve.jsonl") if "stage" in line]
+    curve = [line for line in _lines(run / "curve.jsonl") if "event" not in line]
     record = run / "validation.jsonl"
     checks = [line for line in _lines(record) if "method" not in line] if record.exists() else []
-    bins = json.loads(_text(card))["figures"]["preview"]["reliability"]
-    count = 3 if checks else 2
-    figure, every = pyplot.subplots(1, count, figsize=(4 * count, 3.2), dpi=90, layout="constrained")
-    losses, held = every[0], every[-1]
-    for name in ("matte", "clean"):
-        points = _smooth([(line["samples"], line[name]) for line in curve if name in line])
-        losses.plot([samples for samples, _ in points], [value for _, value in points], label=name)
-    losses.set(xlabel="windows", ylabel="loss", yscale="log", title="training, mean of ten lines of the curve")
-    for name in FIGURES if checks else ():
-        every[1].plot([line["samples"] for line in checks], [line[name] for line in checks], "o-", ms=3, label=name)
-        every[1].set(xlabel="windows", ylim=(0, 1), title="held-out windows")
-    held.plot([0, 1], [0, 1], color="0.7", lw=1)
-    held.plot([said for said, _, _ in bins], [seen for _, seen, _ in bins], "o-", ms=3, label="calibrated matte")
-    held.set(xlabel="confidence", ylabel="share damaged", xlim=(0, 1), ylim=(0, 1), title="held-out pixels")
-    for axes in every:
+    figures = json.loads(_text(card))["figures"]
+    told = (told.get("reliability") for name, told in figures.items() if name != "classical")
+    bins = next((bins for bins in told if bins), None)
+    count = 1 + bool(checks) + bool(bins)
+    figure, every = pyplot.subplots(1, count, figsize=(4 * count, 3.2), dpi=90, layout="constrained", squeeze=False)
+    panels = list(every[0])
+    _draw_losses(panels[0], curve)
+    if checks:
+        _draw_checks(panels[1], checks)
+    if bins:
+        _draw_reliability(panels[-1], bins)
+    for axes in panels:
         axes.legend()
         axes.grid(alpha=0.3)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target)
     pyplot.close(figure)
+
+
+def _draw_losses(axes: Any, curve: list[dict[str, Any]]) -> None:
+    names = {name: None for line in curve for name, value in line.items() if _is_number(value) and name not in NO_LOSS}
+    terms = [name for name in names if name != "loss"] or ["loss"]
+    for name in terms:
+        points = _smooth([(line["samples"], line[name]) for line in curve if name in line])
+        axes.plot([samples for samples, _ in points], [value for _, value in points], label=name)
+    axes.set(xlabel="samples", ylabel="loss", yscale="log", title="training, mean of ten lines of the curve")
+
+
+def _draw_checks(axes: Any, checks: list[dict[str, Any]]) -> None:
+    shares = [name for name in FIGURES if any(name in line for line in checks)]
+    for name in shares or ["loss"]:
+        points = [(line["samples"], line[name]) for line in checks if line.get(name) is not None]
+        axes.plot([samples for samples, _ in points], [value for _, value in points], "o-", ms=3, label=name)
+    axes.set(xlabel="samples", title="held out", **({"ylim": (0, 1)} if shares else {"yscale": "log"}))
+
+
+def _draw_reliability(axes: Any, bins: list[tuple[float, float, int]]) -> None:
+    axes.plot([0, 1], [0, 1], color="0.7", lw=1)
+    axes.plot([said for said, _, _ in bins], [seen for _, seen, _ in bins], "o-", ms=3, label="calibrated matte")
+    axes.set(xlabel="confidence", ylabel="share damaged", xlim=(0, 1), ylim=(0, 1), title="held-out pixels")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _smooth(points: list[tuple[int, float]], width: int = 10) -> list[tuple[int, float]]:

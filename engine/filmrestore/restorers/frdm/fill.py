@@ -18,8 +18,8 @@ def fill(picture: Float[Tensor, "n 3 h w"], matte: Float[Tensor, "n 1 h w"]) -> 
     Linear in the picture, hence as safe with light above one as the picture itself. Height and width may
     be anything from 1 up.
 
-    Source: pull-push interpolation, S. Gortler et al., "The Lumigraph", 1996; then Jacobi's rounds for Laplace's equation
-    from coarse to fine, without which light from beyond a hole's other rim leaks into it.
+    Source: pull-push interpolation, S. Gortler et al., "The Lumigraph", 1996; then Jacobi's rounds for Laplace's
+    equation from coarse to fine, without which light from beyond a hole's other rim leaks into it.
     """
     weight = (1 - matte).clamp(min=LEAST)
     sums, weights = [picture * weight], [weight]
