@@ -143,6 +143,8 @@ def test_a_farm_that_stops_a_task_gets_130_and_no_half_frame(clip: str, tmp_path
     assert not list((tmp_path / "job").rglob("result*")) and not list((tmp_path / "job").glob("written*"))
 
 
-def test_nuke_takes_no_range_from_the_end_of_the_command(script: Path) -> None:
+def test_nuke_takes_no_range_from_the_end_of_the_command(engine: Server, clip: str, tmp_path: Path) -> None:
+    knobs = {"plate": "rendered", "folder": str(tmp_path / "out")}
+    script = build_script(tmp_path, clip, FRAMES, knobs=knobs)  # its own: a frame that is done would not be done again
     told = nuke_t(RENDER, script, "--node", "FilmRestore1", "--frames=1003-1003")
     assert "Frame 1003 (1 of 1)" in told.stdout
