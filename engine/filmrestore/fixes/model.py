@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 import numpy as np
@@ -16,29 +16,6 @@ FORMAT_VERSION = 2
 """Of what is written. Version 1, which had no frame-wide fixes, is read as well."""
 
 READABLE = (1, 2)
-
-CAUSES = (
-    "dust",
-    "dirt",
-    "hair",
-    "gate_hair",
-    "scratch",
-    "blotch",
-    "burn",
-    "splice",
-    "painted",
-    "infrared",
-    "blur",
-    "lost_frame",
-    "other",
-)
-"""What made the mark, from small to large; "painted" and "infrared" were marked by a person or a scanner.
-
-"blur" and "lost_frame" are no marks: the picture itself was mended, or made from its neighbours, all over the frame.
-"""
-
-ORIGINS = ("untouched", "recovered", "interpolated", "generated")
-"""Words for `restorers.base.Origin`, by its value."""
 
 Cause = Literal[
     "dust",
@@ -55,6 +32,16 @@ Cause = Literal[
     "lost_frame",
     "other",
 ]
+"""What made the mark, from small to large; "painted" and "infrared" were marked by a person or a scanner.
+
+"blur" and "lost_frame" are no marks: the picture itself was mended, or made from its neighbours, all over the frame.
+"""
+
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+
+ORIGINS = ("untouched", "recovered", "interpolated", "generated")
+"""Words for `restorers.base.Origin`, by its value."""
+
 OriginName = Literal["recovered", "interpolated", "generated"]
 Polarity = Literal["dark", "light", "mixed"]
 State = Literal["applied", "rejected"]

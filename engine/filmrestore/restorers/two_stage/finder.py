@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from ...errors import WeightsError
 from ...motion import CHANNELS, evidence
 from ..base import Context
+from ..calibrated import Calibrated
 from ..stored import Stored
 from .segmentation import DefectNet
 
@@ -29,7 +29,7 @@ class Finder:
         self.digest = stored.digest
         self._device = device
         self._net = stored.net.to(device).to(memory_format=torch.channels_last).eval()
-        self._scale, self._shift = _calibration(stored)
+        self._calibrated = Calibrated.from_card(stored.card)
 
     def confidence(self, window: Float[Tensor, "t 3 h w"], context: Context) -> Float[Tensor, "1 1 h w"]:
         """Of the middle frame, 0..1, on the CPU.
@@ -48,16 +48,4 @@ class Finder:
         shown = (functional.pad(x, pad, mode="replicate") for x in (window[middle : middle + 1], seen))
         with context.stage("segmentation"):
             logits = self._net(*(x.to(self._device) for x in shown))[..., :height, :width].cpu()
-        return torch.sigmoid(logits * self._scale + self._shift)
-
-
-def _calibration(stored: Stored[DefectNet]) -> tuple[float, float]:
-    """Scale and shift of the logits."""
-    told = stored.card.get("calibration", {})
-    try:
-        temperature, shift = float(told.get("temperature", 1.0)), float(told.get("shift", 0.0))
-    except (AttributeError, TypeError, ValueError) as error:
-        raise WeightsError(f"the card's calibration cannot be read ({error}): give temperature and shift") from error
-    if temperature <= 0:
-        raise WeightsError(f"the card's calibration has temperature {temperature}: it must be above 0")
-    return 1 / temperature, shift
+        return self._calibrated.confidence(logits)
