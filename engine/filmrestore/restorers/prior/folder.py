@@ -76,7 +76,7 @@ def _class(kind: str) -> Any:
 
 
 def config_of(path: Path) -> dict[str, Any]:
-    """diffusers' configuration of a part.
+    """The configuration of a part, as diffusers and transformers write it.
 
     Raises:
         WeightsError: there is none, or it is no JSON mapping.

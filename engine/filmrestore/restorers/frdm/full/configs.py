@@ -10,7 +10,8 @@ from typing import Any
 from torch import nn
 
 from ....errors import WeightsError
-from .folder import JOINED, Kind, class_named, classes_of, clip_config, completed, kind_of, read_config
+from ...prior.folder import config_of
+from .folder import JOINED, Kind, class_named, classes_of, clip_config, completed, kind_of
 from .guidance import FullGuidance
 
 PUBLISHED = ("motion", "video")
@@ -42,7 +43,7 @@ def read_configs(folder: Path) -> Configs:
     """
     classes = classes_of(folder)
     backbone = kind_of(folder, classes)
-    networks = {name: completed(kind, read_config(folder / name / "config.json")) for name, kind in classes.items()}
+    networks = {name: completed(kind, config_of(folder / name / "config.json")) for name, kind in classes.items()}
     return Configs(root=folder, kind=backbone, networks=networks, classes=classes)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import xxhash
 from torch import nn
 
 from ....errors import UsageError, WeightsError
+from ...prior.folder import config_of
 from .guidance import FullGuidance
 
 Kind = Literal["motion", "video"]
@@ -89,9 +89,7 @@ def load_parts(folder: str | Path, dtype: torch.dtype) -> Parts:
     root = Path(folder)
     classes = classes_of(root)
     kind = kind_of(root, classes)
-    check_fit(
-        root, kind, {name: completed(classes[name], read_config(root / name / "config.json")) for name in classes}
-    )
+    check_fit(root, kind, {name: completed(classes[name], config_of(root / name / "config.json")) for name in classes})
     names = [name for name in classes if name != "motion_adapter"]
     networks = {name: _network(root, name, classes, dtype) for name in names}
     return Parts(
@@ -210,26 +208,9 @@ def class_of(folder: Path) -> str:
     Raises:
         WeightsError: it has none that can be read.
     """
-    config = read_config(folder / "config.json")
+    config = config_of(folder / "config.json")
     architectures = config.get("architectures") or [""]
     return str(config.get("_class_name") or architectures[0])
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        WeightsError: it is not there, or none.
-    """
-    try:
-        config = json.loads(path.read_text())
-    except OSError as error:
-        raise WeightsError(f"cannot read {path} ({error.strerror}): save the part with save_pretrained") from error
-    except ValueError as error:
-        raise WeightsError(f"{path} is no JSON ({error}): save the part with save_pretrained") from error
-    if not isinstance(config, dict):
-        raise WeightsError(f"{path} holds {type(config).__name__}: save the part with save_pretrained")
-    return config
 
 
 def _network(root: Path, name: str, classes: Mapping[str, str], dtype: torch.dtype) -> nn.Module:
@@ -298,13 +279,13 @@ def _tokenizer(folder: Path) -> Any:
 def _scheduler(folder: Path, kind: Kind) -> Any:
     import diffusers
 
-    config = read_config(folder / "scheduler_config.json")
+    config = config_of(folder / "scheduler_config.json")
     given = {"clip_sample": False} if kind == "motion" else {}
     return getattr(diffusers, SCHEDULERS[kind]).from_config(config, **given)
 
 
 def _preprocessing(path: Path) -> dict[str, tuple[float, ...]]:
-    config = read_config(path) if path.is_file() else {}
+    config = config_of(path) if path.is_file() else {}
     mean, std = config.get("image_mean", CLIP_MEAN), config.get("image_std", CLIP_STD)
     return {"clip_mean": tuple(map(float, mean)), "clip_std": tuple(map(float, std))}
 

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from ....errors import FilmRestoreError, OutputError, WeightsError
-from .folder import classes_of, completed, layers_of, read_config
+from ...prior.folder import config_of
+from .folder import classes_of, completed, layers_of
 from .guidance import FullGuidance
 
 FRAMES = 5
@@ -41,7 +42,7 @@ def fitting(root: Path, width: int = 64) -> dict[str, Any]:
         WeightsError: a configuration is missing.
     """
     classes = classes_of(root)
-    found = {name: completed(kind, read_config(root / name / "config.json")) for name, kind in classes.items()}
+    found = {name: completed(kind, config_of(root / name / "config.json")) for name, kind in classes.items()}
     for name in ("unet", "vae", "image_encoder"):
         if name not in found:
             raise WeightsError(f"{root} has no {name}/: a guidance network is made for the parts that are there")
