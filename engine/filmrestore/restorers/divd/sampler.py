@@ -27,6 +27,19 @@ def learning_schedule(prediction: str) -> Any:
     return DDPMScheduler(num_train_timesteps=LEARNED_STEPS, **_facts(prediction))
 
 
+def taken_steps(prediction: str, steps: int = STEPS) -> list[int]:
+    """The steps that `deblur` takes, from noise on."""
+    return [int(step) for step in _sampling_schedule(prediction, steps).timesteps]
+
+
+def _sampling_schedule(prediction: str, steps: int) -> Any:
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler(num_train_timesteps=LEARNED_STEPS, **_facts(prediction))
+    scheduler.set_timesteps(steps)
+    return scheduler
+
+
 def _facts(prediction: str) -> dict[str, Any]:
     """Betas as in DDPM. A step of nothing but noise is learned only where the prediction tells something there."""
     last = prediction == "v_prediction"
@@ -59,10 +72,7 @@ def deblur(
 
     Source: J. Song et al., "Denoising Diffusion Implicit Models", 2020, with no noise added, by diffusers' scheduler.
     """
-    from diffusers import DDIMScheduler
-
-    scheduler = DDIMScheduler(num_train_timesteps=LEARNED_STEPS, **_facts(prediction))
-    scheduler.set_timesteps(steps)
+    scheduler = _sampling_schedule(prediction, steps)
     x, logits = drawn, torch.zeros_like(drawn[:, :, :1])
     for step in scheduler.timesteps:
         told, logits = model(x, blurred, step.to(blurred.device).expand(len(blurred)), present)

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ...colour import decode_net
 from ...metrics import Error, Found, Share, found_pixels, harm
 from ...restorers.calibrated import Calibrated
 from ...restorers.divd.network import SIZES, DivdNet
-from ...restorers.divd.sampler import LARGEST, LEARNED_STEPS, SCALE, STEPS, deblur, learning_schedule
+from ...restorers.divd.sampler import LARGEST, SCALE, STEPS, deblur, learning_schedule, taken_steps
 from ..blur import BlurredWindow, draw_blurred
 from ..calibrate import fit_one, some
 from ..footage import Footage
@@ -28,6 +28,8 @@ ENDS = 0.12
 """Probability that the window's first or last frame is not there."""
 FOUND = 0.25
 """Weight of the loss of where there is blur."""
+FIRST = 0.5
+"""Probability that the first step is learned, the one that "preview" stops after."""
 SIZE = 192
 """Of held-out windows."""
 
@@ -65,11 +67,11 @@ class DivdTask(Task):
         return {**drawn, "present": torch.from_numpy(present)[None]}
 
     def loss(self, network: DivdNet, samples: Samples, noise: torch.Generator, stage: Stage) -> Losses:
-        """Squared error of the prediction at a random step of each window, and the blur's matte."""
+        """Squared error of the prediction at one of the sampler's steps for each window, and the blur's matte."""
         prediction: str = network.config.prediction
         schedule, scan, present = _schedule(prediction), samples["scan"], samples["present"]
         change = ((samples["truth"] - scan) * SCALE).clamp(-LARGEST, LARGEST)
-        steps = torch.randint(LEARNED_STEPS, (len(scan),), generator=noise).to(scan.device)
+        steps = _steps(prediction, len(scan), noise).to(scan.device)
         pure = torch.randn(scan.shape, generator=noise).to(scan.device)
         told, logits = network(schedule.add_noise(change, pure, steps), scan, steps, present)
         wanted = schedule.get_velocity(change, pure, steps) if prediction == "v_prediction" else pure
@@ -138,6 +140,13 @@ def _answer(
     drawn = torch.randn(scan.shape, generator=torch.Generator().manual_seed(number))
     picture, logits = deblur(network, scan, present, drawn, prediction=network.config.prediction, steps=steps)
     return picture[0], logits[0]
+
+
+def _steps(prediction: str, count: int, noise: torch.Generator) -> Int[Tensor, n]:
+    """Steps that the sampler takes, half of the time the first: from noise alone it says the mean of what was sharp."""
+    taken = torch.tensor(taken_steps(prediction))
+    place = torch.randint(1, len(taken), (count,), generator=noise)
+    return taken[place * (torch.rand(count, generator=noise) >= FIRST)]
 
 
 @cache
