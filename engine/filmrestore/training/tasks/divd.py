@@ -43,8 +43,8 @@ class DivdTask(Task):
     name: ClassVar[str] = "divd"
     recipe: ClassVar[Recipe] = Recipe(
         samples=40_000,
-        stages=(Stage(name="96", share=0.7, size=96, batch=4), Stage(name="192", share=0.3, size=192, batch=1)),
-        rate=6e-4,
+        stages=(Stage(name="96", share=1.0, size=96, batch=4),),
+        rate=1e-3,
         half=False,
     )
 
