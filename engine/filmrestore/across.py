@@ -1,4 +1,4 @@
-"""A thin upright line taken away: its sides joined across it, and what still shines through it kept."""
+"""A thin line taken away: its sides joined across it, and what still shines through it kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPAQUE = 0.1
 
 
 def join(picture: F32, lines: Mask) -> tuple[F32, Mask]:
-    """The picture with its lines filled from the pixels left and right of them, row by row.
+    """The picture with its lines filled from the pixels on either side, across them: where they are narrowest.
 
     Args:
         picture: Net encoding, (h, w, 3).
@@ -27,19 +27,30 @@ def join(picture: F32, lines: Mask) -> tuple[F32, Mask]:
     Returns:
         A new picture, and where it is filled: lines wider than `WIDEST` are left.
     """
+    aside, widths = _joined(picture, lines)
+    along, heights = (np.swapaxes(plane, 0, 1) for plane in _joined(np.swapaxes(picture, 0, 1), lines.T))
+    upright = widths <= heights
+    filled = lines & (np.minimum(widths, heights) <= WIDEST)
+    clean = np.where(upright[..., None], aside, along)
+    return np.where(filled[..., None], clean, picture), filled
+
+
+def _joined(picture: F32, lines: Mask) -> tuple[F32, NDArray[np.intp]]:
+    """Lines filled row by row from what is left and right of them, and how wide each is there."""
     width = lines.shape[1]
     columns = np.arange(width)
     left = np.maximum.accumulate(np.where(lines, -1, columns), axis=1)
     right = np.minimum.accumulate(np.where(lines, width, columns)[:, ::-1], axis=1)[:, ::-1]
-    filled = lines & (right - left - 1 <= WIDEST) & ((left >= 0) | (right < width))
-    rows, at = np.nonzero(filled)
+    rows, at = np.nonzero(lines & ((left >= 0) | (right < width)))
     first, last = left[rows, at], right[rows, at]
     share = ((at - first) / (last - first)).astype(np.float32)
     share[first < 0], share[last >= width] = 1, 0  # at the frame's border there is one side
     one, other = picture[rows, np.maximum(first, 0)], picture[rows, np.minimum(last, width - 1)]
     joined = picture.copy()
     joined[rows, at] = one * (1 - share[:, None]) + other * share[:, None]
-    return joined, filled
+    widths = right - left - 1
+    widths[(left < 0) & (right >= width)] = 2 * max(lines.shape)
+    return joined, widths
 
 
 def shine(scan: F32, clean: F32, lines: Mask) -> F32:

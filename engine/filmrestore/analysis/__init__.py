@@ -1,7 +1,8 @@
-"""What the whole reel says: cuts, repeated frames, flicker, weave, grain, lasting scratches; made once by `probe`."""
+"""What the whole reel says: cuts, repeats, flicker, weave, grain, lasting scratches and marks; `probe` makes it once."""
 
 from .columns import LastingScratch
+from .marks import LastingMark
 from .model import Analysis
 from .reel import analyse
 
-__all__ = ["Analysis", "LastingScratch", "analyse"]
+__all__ = ["Analysis", "LastingMark", "LastingScratch", "analyse"]

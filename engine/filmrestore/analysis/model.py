@@ -18,12 +18,13 @@ from ..grain import GrainModel
 from ..media import atomic_bytes
 from ..wide.record import Law
 from .columns import LastingScratch
+from .marks import LastingMark
 
 if TYPE_CHECKING:
     from ..colour import Colour
     from ..media import Shot
 
-VERSION = 3
+VERSION = 4
 _NET_PER_LOG = 0.8 / math.asinh(1 / 0.032)  # slope of the net encoding against ln(light), mid grey and up
 _STEADY = 9  # frames over which picture and camera change less than flicker and weave do
 
@@ -45,6 +46,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
         gate: (x, y, turn) of each frame against the frame before it; see `wide.gate.GateMeter`.
         tones: Dark, middle and light code of each channel of each frame; see `wide.tones`.
         scratches: Lasting vertical scratches, and lines that may be some.
+        marks: Hairs, lint and dirt that stand in the frame, and what may be some.
         grain: Measured over the reel; None where no area was even enough to measure it.
         dirt: Share of pixels under marks that last one frame; a guess from a few frames.
         blur: Standard deviation of the blur of the sharpest edges, pixels, of the same few frames; 0 where none of them
@@ -67,6 +69,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     gate: tuple[tuple[float, float, float], ...] = ()
     tones: tuple[tuple[tuple[float, ...], ...], ...] = ()
     scratches: tuple[LastingScratch, ...] = ()
+    marks: tuple[LastingMark, ...] = ()
     grain: GrainModel | None = None
     dirt: float = 0.0
     blur: float = 0.0
@@ -140,6 +143,11 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     def scratches_at(self, number: int) -> tuple[LastingScratch, ...]:
         """The scratches that run through a frame."""
         return tuple(scratch for scratch in self.scratches if scratch.first <= number <= scratch.last)
+
+    @property
+    def lasting(self) -> tuple[LastingScratch | LastingMark, ...]:
+        """All that stays in its place from frame to frame."""
+        return (*self.scratches, *self.marks)
 
     @property
     def flicker(self) -> float:

@@ -23,7 +23,8 @@ from .blur import blur_of, edges_of
 from .columns import ScratchFinder
 from .model import Analysis
 from .repeats import RepeatFinder
-from .ridges import strips_of
+from .ridges import reduced, reduction, strips_of
+from .standing import MarkFinder
 
 Float32 = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
@@ -98,6 +99,7 @@ class _Reel:
         self._cuts = CutFinder()
         self._repeats = RepeatFinder(colour)
         self._scratches = ScratchFinder(shot.format.height, shot.format.width)
+        self._marks = MarkFinder(reduction(shot.format.width))
         self._samples = _Samples(shot, colour)
 
     def add(self, frame: Frame) -> None:
@@ -113,7 +115,13 @@ class _Reel:
         self._cuts.add(frame.number, small)
         self._repeats.add(frame.number, picture)
         self._scratches.add(frame.number, self._colour.to_net(strips_of(picture)).mean(axis=2))
+        self._marks.add(frame.number, self._luma(picture))
         self._samples.add(frame.number, picture)
+
+    def _luma(self, picture: Codes) -> Float32:
+        """Net luminance of the whole frame, finite, at the size at which marks are looked for."""
+        net = self._colour.to_net(reduced(picture)).mean(axis=2)
+        return np.nan_to_num(net, posinf=0, neginf=0)
 
     def _half(self, picture: Codes) -> Float32:
         """The frame as the gate is measured on it: net, smaller."""
@@ -143,6 +151,7 @@ class _Reel:
             gate=tuple(self._gate.steps),
             tones=tuple(self._tones),
             scratches=self._scratches.finish(path, cuts),
+            marks=self._marks.finish(),
             grain=self._samples.grain(),
             dirt=self._samples.dirt(),
             blur=self._samples.blur(),

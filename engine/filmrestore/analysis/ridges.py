@@ -28,6 +28,16 @@ def reduction(width: int) -> int:
     return 1 if width <= WIDEST else round(width / 2048)
 
 
+def reduced(picture: Codes) -> Codes:
+    """The frame with `reduction` squared pixels averaged to one; itself where they are as many."""
+    step = reduction(picture.shape[1])
+    if step == 1:
+        return picture
+    size = (picture.shape[1] // step, picture.shape[0] // step)
+    whole = averageable(picture)[: size[1] * step, : size[0] * step]
+    return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+
+
 def strips_of(picture: Codes) -> Codes:
     """The frame averaged to strips of about 16 rows at 2K, shape (strips, columns, c): codes as float32."""
     source = averageable(picture)

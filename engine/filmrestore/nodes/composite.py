@@ -86,7 +86,7 @@ def repair(
         grain: The reel's grain, for pixels that carry none of their own.
         protect: (h, w) 0..1, where nothing may be touched.
         defect_map: (h, w) 0..1, where something must be.
-        lines: (h, w), above 0 where a lasting scratch runs, which is repaired whatever the tiles say.
+        lines: (h, w), above 0 where a lasting scratch or mark lies, which is repaired whatever the tiles say.
         roi: Only here.
         marks: Whether marks on the picture are mended. Where the picture itself is (blur), the guard has nothing to
             judge, since neighbours show the same of course, and the proposal carries the scan's own grain.

@@ -1,22 +1,25 @@
-"""Lasting scratches in one frame: where exactly the lines that the analysis followed run, and how wide they are."""
+"""What lasts along the shot, in one frame: where exactly scratches and marks that the analysis followed lie."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis import LastingScratch
+from ..analysis import LastingMark, LastingScratch
 from ..analysis.columns import CERTAIN, KNOTS
 from ..colour import Colour
 from ..frame import Frame
 from ..settings import RestoreSettings
+from .marks import mark_map
 from .windows import Unit
 
 F32 = NDArray[np.float32]
 Rows = NDArray[np.intp]
+Lasting = LastingScratch | LastingMark
 
 _GUESS = 0.5
 """Certainty that is enough at a setting of 1."""
@@ -44,47 +47,65 @@ _FAINTEST = 0.006
 """Net units: what nobody sees is left."""
 
 
-def chosen(scratches: Iterable[LastingScratch], settings: RestoreSettings) -> tuple[LastingScratch, ...]:
-    """The scratches that are certain enough to be repaired: at 0.5 those that count as certain, at 0 none."""
+@dataclass(frozen=True)
+class Lines:
+    """What lasts, in one frame.
+
+    Attributes:
+        plane: (h, w), how certain it is that a pixel belongs to some; 0 elsewhere.
+        scratches: (h, w), where it is a scratch.
+    """
+
+    plane: F32
+    scratches: NDArray[np.bool_]
+
+
+def chosen(lasting: Iterable[Lasting], settings: RestoreSettings) -> tuple[Lasting, ...]:
+    """Those that are certain enough to be repaired: at 0.5 those that count as certain, at 0 none."""
     if settings.lines <= 0:
         return ()
     least = float(np.interp(settings.lines, (0, 0.5, 1), (1, CERTAIN, _GUESS)))
-    return tuple(scratch for scratch in scratches if scratch.certainty >= least)
+    return tuple(one for one in lasting if one.certainty >= least)
 
 
 def line_maps(
     unit: Unit,
     frames: Mapping[int, Frame],
-    scratches: Sequence[LastingScratch],
+    lasting: Sequence[Lasting],
     colour: Colour,
     settings: RestoreSettings,
-) -> dict[int, F32]:
-    """Where scratches that are certain run, (h, w) 0..1 by frame; none where none do.
+) -> dict[int, Lines]:
+    """Where scratches and marks that are certain lie, by frame; none where none do.
 
     Args:
         unit: The window: its sources are looked at.
         frames: At least those.
-        scratches: The reel's.
+        lasting: The reel's scratches and marks.
         colour: Of the frames.
-        settings: Say how certain a scratch must be.
+        settings: Say how certain one must be.
     """
-    certain = chosen(scratches, settings)
+    certain = chosen(lasting, settings)
     maps = {}
     for number in sorted(set(unit.sources)):
-        here = [scratch for scratch in certain if scratch.first <= number <= scratch.last]
-        plane = line_map(frames[number], here, colour) if here else None
-        if plane is not None:
-            maps[number] = plane
+        here = [one for one in certain if one.first <= number <= one.last]
+        scratches = [one for one in here if isinstance(one, LastingScratch)]
+        marks = [one for one in here if isinstance(one, LastingMark)]
+        lines = line_map(frames[number], scratches, colour) if scratches else None
+        spots = mark_map(frames[number], marks, colour) if marks else None
+        planes = [plane for plane in (lines, spots) if plane is not None]
+        if planes:
+            nothing = np.zeros(planes[0].shape, np.bool_)
+            maps[number] = Lines(np.maximum.reduce(planes), nothing if lines is None else lines > 0)
     return maps
 
 
-def with_lines(maps: Mapping[int, F32] | None, lines: Mapping[int, F32]) -> dict[int, F32] | None:
-    """What the restorer is told of known defects: the maps, where there are any, and the lines."""
+def with_lines(maps: Mapping[int, F32] | None, lines: Mapping[int, Lines]) -> dict[int, F32] | None:
+    """What the restorer is told of known defects: the maps, where there are any, and what lasts."""
     if not maps and not lines:
         return None
     known = dict(maps or {})
-    for number, plane in lines.items():
-        known[number] = np.maximum(known[number], plane) if number in known else plane
+    for number, found in lines.items():
+        known[number] = np.maximum(known[number], found.plane) if number in known else found.plane
     return known
 
 

@@ -224,7 +224,7 @@ class LiveEngine:
             colour=colour,
             restorer=self.restorer(settings),
             grain=found.grain if found else None,
-            scratches=found.scratches if found else (),
+            lasting=found.lasting if found else (),
             protect=planes.get(("protect", ask.number)),
             maps={n: plane for (kind, n), plane in planes.items() if kind == "defect_map"},
             defect_alpha=ask.defect_alpha,

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis import LastingScratch
 from ..cache import TileCache
 from ..colour import Colour
 from ..frame import Box, Frame
@@ -22,7 +21,7 @@ from ..wide.record import Wide
 from .composite import Repair, repair, view
 from .job import mapped
 from .kept import Kept, Name
-from .lines import chosen, line_maps, with_lines
+from .lines import Lasting, chosen, line_maps, with_lines
 from .lumas import Lumas
 from .mask_input import mask_values
 from .meter import Meter
@@ -47,7 +46,7 @@ class FrameJob:
         restorer: The method's.
         grain: The reel's.
         wide: Fixes of the whole frame, laid over it last.
-        scratches: The reel's.
+        lasting: The reel's scratches and marks.
         protect: (h, w, 1), 0..1.
         maps: Defect maps by frame, (h, w, 1).
         defect_alpha: The frames' alpha is the defect map.
@@ -66,7 +65,7 @@ class FrameJob:
     restorer: Restorer
     grain: GrainModel | None = None
     wide: tuple[Wide, ...] = ()
-    scratches: tuple[LastingScratch, ...] = ()
+    lasting: tuple[Lasting, ...] = ()
     protect: F32 | None = None
     maps: Mapping[int, F32] = field(default_factory=dict)
     defect_alpha: bool = False
@@ -93,7 +92,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         box = _everything(frame) if job.whole or job.wide else NOTHING
         return box, np.asarray(lay(frame.codes, job.wide, frame.format)[box.slices], np.float32), _facts(meter, started)
     maps = _maps(job)
-    lines = line_maps(job.unit, job.frames, job.scratches, job.colour, settings)
+    lines = line_maps(job.unit, job.frames, job.lasting, job.colour, settings)
     blended = _blended(job, with_lines(maps, lines), kept, meter)
     job.cancelled()  # the patches are kept; what follows takes a second on a large frame
     lumas = Lumas(job.frames, job.colour)
@@ -106,7 +105,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         grain=job.grain,
         protect=None if job.protect is None else mask_values(job.protect[:, :, 0], 1.0, invert=False),
         defect_map=maps.get(job.unit.source(job.number)),
-        lines=lines.get(job.unit.source(job.number)),
+        lines=lines[source].plane if (source := job.unit.source(job.number)) in lines else None,
         grain_frame=job.unit.numbers[job.unit.place(job.number)],
         marks=not job.restorer.facts.cause,
         meter=meter,
@@ -120,7 +119,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
 
 def _blended(job: FrameJob, maps: Mapping[int, F32] | None, kept: Kept, meter: Meter) -> Blended:
     """What the tiles say of the frame: kept from an earlier window, or of a window now."""
-    lines = chosen(job.scratches, job.settings)
+    lines = chosen(job.lasting, job.settings)
     name = (*job.name, job.unit, lines, tuple(sorted(job.settings.network_values().items())))
     found = kept.get(name, job.number)
     if found is not None:

@@ -55,7 +55,7 @@ from .job import (
     reel_analysis,
     units_of,
 )
-from .lines import line_maps, with_lines
+from .lines import Lines, line_maps, with_lines
 from .lumas import Lumas
 from .mask_input import MaskInput
 from .meter import Meter
@@ -132,7 +132,7 @@ class _Run:
         self._wide = None
         if job.settings.output == "result" and is_wide(job.settings):
             self._wide = WidePlan(analysis, self._cuts, job.settings, self.colour, self.shot.format, self._lost)
-        self._scratches = analysis.scratches
+        self._lasting = analysis.lasting
         self._inputs = Inputs(self.shot, analysis.digest(), roi=job.roi, protect=self._protect, defect_map=self._map)
         self._ledger = LedgerWriter(self._ledger_path, self._header(), replace=job.overwrite != "never")
         facts = self.restorer.facts
@@ -241,7 +241,7 @@ class _Run:
         started = perf_counter()
         try:
             maps = self._maps(unit, frames)
-            lines = line_maps(unit, frames, self._scratches, self.colour, self.job.settings)
+            lines = line_maps(unit, frames, self._lasting, self.colour, self.job.settings)
             blended = self._tiles.blend(unit, frames, with_lines(maps, lines))
         except (InputError, MemoryError, RuntimeError) as error:
             self._failed(unit.kept, mapped(error))
@@ -323,7 +323,7 @@ class _Run:
         blended: Blended,
         lumas: Lumas,
         maps: Mapping[int, F32] | None,
-        lines: Mapping[int, F32],
+        lines: Mapping[int, Lines],
     ) -> _Made:
         """Composite, fixes and checksums of one frame."""
         started = perf_counter()
@@ -374,7 +374,7 @@ class _Run:
         blended: Blended,
         lumas: Lumas,
         maps: Mapping[int, F32] | None,
-        lines: Mapping[int, F32],
+        lines: Mapping[int, Lines],
     ) -> Repair:
         frame = frames[number]
         return repair(
@@ -386,7 +386,7 @@ class _Run:
             grain=self._grain,
             protect=self._protect.read(number, frame) if self._protect else None,
             defect_map=maps[unit.source(number)] if maps else None,
-            lines=lines.get(unit.source(number)),
+            lines=lines[unit.source(number)].plane if unit.source(number) in lines else None,
             roi=self.job.roi,
             marks=not self.restorer.facts.cause,
             grain_frame=unit.numbers[unit.place(number)],
@@ -444,7 +444,7 @@ class _Run:
             unit = units[beside]
             frames = self._reader.get(unit.frames)
             maps = self._maps(unit, frames)
-            lines = line_maps(unit, frames, self._scratches, self.colour, settings)
+            lines = line_maps(unit, frames, self._lasting, self.colour, settings)
             blended = self._tiles.blend(unit, frames, with_lines(maps, lines))[beside]
             return self._repaired(beside, unit, frames, blended, Lumas(frames, self.colour), maps, lines).codes
 
@@ -478,7 +478,7 @@ class _Run:
         return _Made(frame=frame.replaced(result), matte=done.matte, record=record, fixes=fixes, wide=wide, spared=0)
 
     def _given(
-        self, frame: Frame, source: int, maps: Mapping[int, F32] | None, lines: Mapping[int, F32]
+        self, frame: Frame, source: int, maps: Mapping[int, F32] | None, lines: Mapping[int, Lines]
     ) -> dict[Cause, NDArray[np.bool_]]:
         """Causes that are known beforehand, and where they hold, (h, w); `source` is the frame whose maps count."""
         if cause := self.restorer.facts.cause:
@@ -487,8 +487,8 @@ class _Run:
         given: dict[Cause, NDArray[np.bool_]] = {}
         if maps:
             given["infrared"] = widened(marked(maps[source], settings), settings)
-        if source in lines:
-            given["scratch"] = widened(lines[source] > 0, settings)
+        if source in lines and lines[source].scratches.any():
+            given["scratch"] = widened(lines[source].scratches, settings)
         return given
 
     def _write(self, made: _Made, share: float) -> None:

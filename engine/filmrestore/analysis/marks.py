@@ -1,0 +1,147 @@
+"""Lasting marks: hairs, lint and dirt that the film runs past, followed from look to look."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.intp]
+Shifts = NDArray[np.int_]
+
+CERTAIN = 0.9
+"""Probability from which on a mark counts as one."""
+CHANCE = 0.3
+"""How often a look takes a part of the picture for a mark, at most; seen k times, it is one but for the k-th power."""
+_SAME = 0.3  # share of the smaller of two marks that lies on the other where they are one
+_NEAR = 3  # pixels that a mark may have changed by from one look to the next
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A mark as one frame shows it, and where it lies in those around.
+
+    Attributes:
+        number: The frame.
+        x, y, width, height: The box of its crest, pixels.
+        bits: Its crest in that box, one bit a pixel, rows after one another, deflated, in base 64.
+        frames: Frames around that show it too, ascending.
+        shifts: For each of them (x, y) of the mark against this frame, pixels.
+    """
+
+    number: int
+    x: int
+    y: int
+    width: int
+    height: int
+    bits: str
+    frames: tuple[int, ...]
+    shifts: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, number: int, rows: Rows, columns: Rows, frames: tuple[int, ...], shifts: Shifts) -> View:
+        """From the pixels of a crest."""
+        y, x = int(rows.min()), int(columns.min())
+        crest = np.zeros((int(rows.max()) + 1 - y, int(columns.max()) + 1 - x), np.bool_)
+        crest[rows - y, columns - x] = True
+        packed = base64.b64encode(zlib.compress(np.packbits(crest).tobytes(), 9)).decode()
+        pairs = tuple((int(dx), int(dy)) for dx, dy in shifts)
+        height, width = crest.shape
+        return cls(number=number, x=x, y=y, width=width, height=height, bits=packed, frames=frames, shifts=pairs)
+
+    def crest(self) -> tuple[Rows, Rows]:
+        """Rows and columns of its pixels in the frame `number`."""
+        bits = np.frombuffer(zlib.decompress(base64.b64decode(self.bits)), np.uint8)
+        rows, columns = np.nonzero(np.unpackbits(bits, count=self.width * self.height).reshape(self.height, self.width))
+        return rows + self.y, columns + self.x
+
+
+class LastingMark(msgspec.Struct, frozen=True, kw_only=True):
+    """A mark that does not move with the picture.
+
+    Attributes:
+        first, last: Frames between which it was seen.
+        polarity: "light" or "dark" against the picture.
+        views: How it looked, by frame.
+        step: Pixels of the frame that are one of the views'.
+        certainty: Probability that it is none of the picture.
+    """
+
+    first: int
+    last: int
+    polarity: str
+    views: tuple[View, ...]
+    step: int = 1
+    certainty: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is taken for a mark where nobody says otherwise."""
+        return self.certainty >= CERTAIN
+
+    def pixels_at(self, number: int) -> tuple[Rows, Rows]:
+        """Rows and columns of its crest in a frame, in the views' pixels, as the nearest has it; none where none does."""
+        known = [view for view in self.views if number in view.frames]
+        if not known:
+            return np.zeros(0, np.intp), np.zeros(0, np.intp)
+        view = min(known, key=lambda view: (abs(view.number - number), view.number))
+        (x, y), (rows, columns) = view.shifts[view.frames.index(number)], view.crest()
+        return rows + y, columns + x
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A mark in one look: its sign (1 light, -1 dark), and how that look has it."""
+
+    sign: int
+    view: View
+
+
+@dataclass
+class Marks:
+    """Links what the looks see to marks."""
+
+    _open: list[tuple[int, list[View]]] = field(default_factory=list)
+
+    def add(self, seen: list[Seen]) -> None:
+        """What one look saw; looks come in the order of the film."""
+        for one in seen:
+            views = next(
+                (views for sign, views in self._open if sign == one.sign and _is_same(views[-1], one.view)), None
+            )
+            if views is None:
+                self._open.append((one.sign, [one.view]))
+            else:
+                views.append(one.view)
+
+    def finish(self, step: int) -> tuple[LastingMark, ...]:
+        """The marks, by first frame and place; `step` is said of them."""
+        marks = [
+            LastingMark(
+                first=min(view.frames[0] for view in views),
+                last=max(view.frames[-1] for view in views),
+                polarity="light" if sign > 0 else "dark",
+                views=tuple(views),
+                step=step,
+                certainty=round(1 - CHANCE ** len({view.number for view in views}), 3),
+            )
+            for sign, views in self._open
+        ]
+        return tuple(sorted(marks, key=lambda mark: (mark.first, mark.views[0].x, mark.views[0].y)))
+
+
+def _is_same(before: View, view: View) -> bool:
+    """Whether two views are of one mark: in both, much of the smaller lies near the other."""
+    if before.number == view.number:
+        return False
+    gap_x = max(before.x, view.x) - min(before.x + before.width, view.x + view.width)
+    gap_y = max(before.y, view.y) - min(before.y + before.height, view.y + view.height)
+    if max(gap_x, gap_y) > _NEAR:
+        return False
+    one, other = np.stack(before.crest(), axis=1), np.stack(view.crest(), axis=1)
+    small, large = (one, other) if len(one) <= len(other) else (other, one)
+    away = np.abs(small[:, None] - large[None]).max(axis=2).min(axis=1)
+    return bool((away <= _NEAR).mean() >= _SAME)

@@ -1,0 +1,68 @@
+"""What stands out from its surroundings in one frame, thin or small: hairs, lint, specks, and the picture's own detail."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+FINE = 1.3
+"""Pixels, standard deviation of the scale at which a frame is looked at: hairs of one to five pixels at 2K."""
+MOST = 15.0
+"""Times the usual beyond which nothing stands out more."""
+_AROUND = 33  # pixels over which what is usual is measured
+_FLOOR = 1e-3  # net: grain that no scan is below
+
+
+def relief(luma: Float32) -> tuple[Float32, Float32]:
+    """How much each pixel is a dark, and a light, ridge or spot, in units of what is usual around: 0..`MOST`.
+
+    The larger bend of the picture, less half of the other where that has the other sign: a saddle is no ridge.
+
+    Args:
+        luma: Net luminance, (h, w).
+
+    Source: A. Frangi et al., "Multiscale vessel enhancement filtering", 1998, for bends as the sign of a ridge.
+    """
+    smooth = cv2.GaussianBlur(luma, (0, 0), FINE)
+    xx, yy, xy = (
+        cv2.Sobel(smooth, cv2.CV_32F, x, y, ksize=3, scale=FINE * FINE / 4) for x, y in ((2, 0), (0, 2), (1, 1))
+    )
+    middle, half = (xx + yy) / 2, np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+    up, down = middle + half, middle - half
+    dark = np.maximum(up + np.minimum(down, 0) / 2, 0)
+    light = np.maximum(-down - np.maximum(up, 0) / 2, 0)
+    size = np.maximum(dark, light)
+    common = np.float32(np.median(size[size > 0])) if (size > 0).any() else np.float32(0)
+    usual = cv2.blur(np.minimum(size, 4 * common), (_AROUND, _AROUND), borderType=cv2.BORDER_REFLECT)
+    unit = np.float32(1.5) * np.maximum(usual, common / 2) + np.float32(_FLOOR / 3)
+    return np.minimum(dark / unit, np.float32(MOST)), np.minimum(light / unit, np.float32(MOST))
+
+
+def cores(plane: Float32, least: float, cell: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp], int]]:
+    """The crests of a relief, cut into pieces of at most `cell` pixels a side.
+
+    Args:
+        plane: Relief of one sign.
+        least: What a crest must stand out by.
+        cell: Pixels.
+
+    Returns:
+        (rows, columns, number of the connected crest) of every piece.
+    """
+    crest = (plane > least) & (plane >= np.float32(0.7) * cv2.dilate(plane, np.ones((5, 5), np.uint8)))
+    _, labels = cv2.connectedComponents(crest.astype(np.uint8), connectivity=8)
+    rows, columns = np.nonzero(crest)
+    across = plane.shape[1] // cell + 1
+    key = (labels[rows, columns].astype(np.int64) * (plane.shape[0] // cell + 1) + rows // cell) * across
+    key += columns // cell
+    order = np.argsort(key, kind="stable")
+    rows, columns, key = rows[order], columns[order], key[order]
+    ends = [0, *(np.flatnonzero(np.diff(key)) + 1).tolist(), len(key)]
+    return [
+        (rows[a:b], columns[a:b], int(labels[rows[a], columns[a]]))
+        for a, b in zip(ends, ends[1:], strict=False)
+        if b > a
+    ]

@@ -1,0 +1,94 @@
+"""Lasting marks in one frame: which pixels the hairs, lint and dirt cover that the analysis followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis import LastingMark
+from ..analysis.ridges import reduced
+from ..colour import Colour
+from ..frame import Frame
+
+F32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_WIDE = 3
+"""Pixels on either side of its crest that a mark may cover."""
+_CLEAR = 2
+"""Pixels beyond these that its blur may reach: the picture is looked at past them."""
+_PICTURE = 7
+"""Pixels past these from which the picture beside a mark is known."""
+_SHARE = 0.25
+"""Of a mark's own contrast, from which a pixel belongs to it."""
+_SHOWS = 2.0
+"""Standard deviations of the picture beside it from which it does."""
+_FAINTEST = 0.006
+"""Net units: what nobody sees is left."""
+
+
+def mark_map(frame: Frame, marks: Iterable[LastingMark], colour: Colour) -> F32 | None:
+    """The marks of one frame: their certainty where they show, (h, w), 0 elsewhere; None where none shows."""
+    height, width = frame.codes.shape[:2]
+    here = [(mark, mark.pixels_at(frame.number)) for mark in marks]
+    here = [(mark, pixels) for mark, pixels in here if len(pixels[0])]
+    if not here:
+        return None
+    small = colour.to_net(reduced(frame.picture())).mean(axis=2)
+    luma = np.nan_to_num(small, posinf=0, neginf=0)
+    plane = np.zeros(luma.shape, np.float32)
+    for mark, (rows, columns) in here:
+        inside = (rows >= 0) & (rows < luma.shape[0]) & (columns >= 0) & (columns < luma.shape[1])
+        if not inside.any():
+            continue
+        y0, x0 = (max(0, int(at[inside].min()) - _REACH) for at in (rows, columns))
+        y1, x1 = (int(at[inside].max()) + _REACH + 1 for at in (rows, columns))
+        part = luma[y0:y1, x0:x1]
+        crest = np.zeros(part.shape, np.uint8)
+        crest[rows[inside] - y0, columns[inside] - x0] = 1
+        shown = _shown(part, crest, 1 if mark.polarity == "light" else -1)
+        target = plane[y0:y1, x0:x1]
+        target[shown] = np.maximum(target[shown], np.float32(min(1.0, mark.certainty)))
+    if not plane.any():
+        return None
+    return plane if plane.shape == (height, width) else _enlarged(plane, (height, width))
+
+
+_REACH = _WIDE + _CLEAR + _PICTURE
+
+
+def _shown(luma: F32, crest: NDArray[np.uint8], sign: int) -> Mask:
+    """The pixels around a crest that differ from the picture beside it, and hang together with it."""
+    near, clear, beside = (_grown(crest, by) for by in (_WIDE, _WIDE + _CLEAR, _REACH))
+    sound = (beside > clear).astype(np.float32)
+    size = (2 * _REACH + 1, 2 * _REACH + 1)
+    weight = cv2.blur(sound, size, borderType=cv2.BORDER_CONSTANT)
+    known = weight > 0
+    picture = cv2.blur(luma * sound, size, borderType=cv2.BORDER_CONSTANT) / np.maximum(weight, np.float32(1e-6))
+    away = np.float32(sign) * (luma - picture)
+    unrest = 1.4826 * float(np.median(np.abs(away[sound > 0]))) if sound.any() else 0.0
+    contrast = float(np.quantile(away[crest > 0], 0.75))
+    # A share of its contrast where it is strong, and never what the picture beside it has as well.
+    least = max(_SHARE * contrast, min(_SHOWS * unrest, contrast / 2), _FAINTEST)
+    weak = ((near > 0) & known & (away > least)).astype(np.uint8)
+    count, labels = cv2.connectedComponents(weak, connectivity=8)
+    held = np.zeros(count, np.bool_)
+    held[labels[crest > 0]] = True
+    held[0] = False
+    return np.asarray(held[labels], np.bool_)
+
+
+def _grown(mask: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1, 2 * by + 1))
+    return np.asarray(cv2.dilate(mask, kernel), np.uint8)
+
+
+def _enlarged(plane: F32, size: tuple[int, int]) -> F32:
+    """The plane at the frame's size; edges that the smaller one leaves out stay clean."""
+    step = size[1] // plane.shape[1]
+    large = np.repeat(np.repeat(plane, step, axis=0), step, axis=1)
+    rest = ((0, size[0] - large.shape[0]), (0, size[1] - large.shape[1]))
+    return np.asarray(np.pad(large, rest), np.float32)
