@@ -83,13 +83,16 @@ class LastingMark(msgspec.Struct, frozen=True, kw_only=True):
         return self.certainty >= CERTAIN
 
     def pixels_at(self, number: int) -> tuple[Rows, Rows]:
-        """Rows and columns of its crest in a frame, in the views' pixels, as the nearest has it; none where none does."""
+        """Rows and columns of its crest in a frame, in the views' pixels, as all views that know have it."""
         known = [view for view in self.views if number in view.frames]
         if not known:
             return np.zeros(0, np.intp), np.zeros(0, np.intp)
-        view = min(known, key=lambda view: (abs(view.number - number), view.number))
-        (x, y), (rows, columns) = view.shifts[view.frames.index(number)], view.crest()
-        return rows + y, columns + x
+        seen = []
+        for view in known:
+            x, y = view.shifts[view.frames.index(number)]
+            seen.append(np.stack(view.crest()) + [[y], [x]])
+        rows, columns = np.unique(np.concatenate(seen, axis=1), axis=1)
+        return rows, columns
 
 
 @dataclass(frozen=True)

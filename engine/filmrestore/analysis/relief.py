@@ -1,6 +1,8 @@
-"""What stands out from its surroundings in one frame, thin or small: hairs, lint, specks, and the picture's own detail."""
+"""What stands out from its surroundings in one frame, thin or small: hairs, lint, specks, the picture's own detail."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -41,28 +43,20 @@ def relief(luma: Float32) -> tuple[Float32, Float32]:
     return np.minimum(dark / unit, np.float32(MOST)), np.minimum(light / unit, np.float32(MOST))
 
 
-def cores(plane: Float32, least: float, cell: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp], int]]:
-    """The crests of a relief, cut into pieces of at most `cell` pixels a side.
+def cores(plane: Float32, least: float, cell: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """The crests of a relief, cut into pieces of at most `cell` pixels a side: rows and columns of each.
 
     Args:
         plane: Relief of one sign.
         least: What a crest must stand out by.
         cell: Pixels.
-
-    Returns:
-        (rows, columns, number of the connected crest) of every piece.
     """
     crest = (plane > least) & (plane >= np.float32(0.7) * cv2.dilate(plane, np.ones((5, 5), np.uint8)))
     _, labels = cv2.connectedComponents(crest.astype(np.uint8), connectivity=8)
     rows, columns = np.nonzero(crest)
-    across = plane.shape[1] // cell + 1
-    key = (labels[rows, columns].astype(np.int64) * (plane.shape[0] // cell + 1) + rows // cell) * across
-    key += columns // cell
+    down, across = (size // cell + 1 for size in plane.shape)
+    key = (labels[rows, columns].astype(np.int64) * down + rows // cell) * across + columns // cell
     order = np.argsort(key, kind="stable")
     rows, columns, key = rows[order], columns[order], key[order]
     ends = [0, *(np.flatnonzero(np.diff(key)) + 1).tolist(), len(key)]
-    return [
-        (rows[a:b], columns[a:b], int(labels[rows[a], columns[a]]))
-        for a, b in zip(ends, ends[1:], strict=False)
-        if b > a
-    ]
+    return [(rows[a:b], columns[a:b]) for a, b in pairwise(ends) if b > a]

@@ -38,19 +38,22 @@ _CELL = 48  # pixels of one piece of a crest
 _LEAST = 6  # pixels of a piece
 _LONG = 24  # pixels of a piece that may be known by its trembling
 _MANY = 40  # pixels of a mark that is known by that
+_CREST_FAINT, _CELL_FAINT, _LEAST_FAINT = 0.7, 16, 4  # the same of pieces that continue a mark
+_FAR = 64  # pixels in which they are looked for
 _TELLING = 0.9  # share of a crest that the picture's motion leaves unexplained, at most, to be looked at
 _THERE = 0.6  # share of its own relief by which a piece is there in another frame
 _FRAMES = 7  # in a row that must show it
 _KEEPS = (0.75, 1.25)  # of its own relief, what the other frames show at its place
 _GAIN = 0.12  # by which its own way must explain it better than the picture's
-_GAIN_ROUND = 0.06  # the same of pieces that continue a mark
+_GAIN_ROUND = 0.06  # the same of a piece that is long
+_GAIN_FAINT = 0.02  # the same of pieces that continue a mark
 _RESTS = 0.5  # pixels, root mean square, that a thing at rest seems to move by
 _MOVES = 0.6  # pixels that the picture must move by to tell
 _STEADY = 0.3  # pixels that a camera at rest moves by
 _TREMBLES = (0.6, 1.7)  # pixels
 _RANDOM = 1.2  # of von Neumann's ratio: 2 for what trembles at random, near 0 for what moves on
 _PULL = 0.04  # of its relief that a pixel of way costs: along itself, a straight thing may lie anywhere
-_AROUND = 16  # pixels between two pieces of a mark
+_AROUND = 8  # pixels between two pieces of a mark
 _CROWD = 12  # marks in one look: that many are a title
 _HALVES = np.array([(x / 2, y / 2) for y in (-1, 0, 1) for x in (-1, 0, 1)])
 _OFFSETS = np.stack(np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1][::-1], axis=-1).astype(np.float64)  # (x, y)
@@ -137,6 +140,8 @@ def look(frames: Sequence[_Frame], here: int) -> list[Seen]:
         ]
         pieces = _pieces(planes, fields, wholes, here)
         seeds = [piece for piece in pieces if _stands(piece, wholes) or (rests and _trembles(piece, wholes))]
+        if seeds:
+            pieces = [*seeds, *_pieces(planes, fields, wholes, here, beside=seeds)]
         for mark in _grouped(pieces, seeds, wholes):
             pixels = sum(len(piece.rows) for piece in mark)
             size = max(float(np.quantile(full[piece.rows, piece.columns], 0.9)) for piece in mark)
@@ -171,29 +176,53 @@ def _motion(frames: Sequence[_Frame], here: int) -> tuple[list[Float32], Float64
     return fields, np.array(wholes, np.float64)
 
 
-def _pieces(planes: Sequence[Float32], fields: Sequence[Float32], wholes: Float64, here: int) -> list[_Piece]:
-    """The pieces of the crests of frame `here` that the picture's motion as a whole does not explain."""
+def _pieces(
+    planes: Sequence[Float32],
+    fields: Sequence[Float32],
+    wholes: Float64,
+    here: int,
+    *,
+    beside: Sequence[_Piece] | None = None,
+) -> list[_Piece]:
+    """The pieces of the crests of frame `here`.
+
+    Args:
+        beside: Smaller and fainter ones around these, which may continue them; of all the frame, those that the
+            picture's motion as a whole does not explain, when None.
+    """
     height, width = planes[here].shape
     padded = [cv2.copyMakeBorder(plane, *[REACH] * 4, cv2.BORDER_CONSTANT) for plane in planes]
-    turns = [np.array([[1, 0, x], [0, 1, y]], np.float64) for x, y in wholes]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    followed = [
-        cv2.warpAffine(plane, turn, (width, height), flags=flags) for plane, turn in zip(planes, turns, strict=True)
-    ]
-    explained = np.mean(followed, axis=0)
     margin = max(3, width // 50)  # the gate's own edge stands, too
     pieces = []
-    for rows, columns, _ in cores(planes[here], _CREST, _CELL):
-        if len(rows) < _LEAST or columns.max() < margin or columns.min() >= width - margin:
-            continue
-        if rows.max() < margin or rows.min() >= height - margin:
-            continue
-        size = float(planes[here][rows, columns].mean())
-        if float(explained[rows, columns].mean()) <= _TELLING * size:
-            piece = _piece(planes, padded, fields, wholes, rows, columns, size, here)
-            if piece.last - piece.first + 1 >= _FRAMES:
-                pieces.append(piece)
-    return pieces
+    if beside is None:
+        explained = _explained(planes, wholes)
+        for rows, columns in cores(planes[here], _CREST, _CELL):
+            if len(rows) < _LEAST or columns.max() < margin or columns.min() >= width - margin:
+                continue
+            if rows.max() < margin or rows.min() >= height - margin:
+                continue
+            if explained[rows, columns].mean() <= _TELLING * planes[here][rows, columns].mean():
+                pieces.append(_piece(planes, padded, fields, wholes, rows, columns, here))
+    else:
+        near = np.zeros((height, width), np.bool_)
+        for piece in beside:
+            y, x = max(0, piece.rows.min() - _FAR), max(0, piece.columns.min() - _FAR)
+            near[y : piece.rows.max() + _FAR, x : piece.columns.max() + _FAR] = True
+        for piece in beside:
+            near[piece.rows, piece.columns] = False
+        for rows, columns in cores(np.where(near, planes[here], np.float32(0)), _CREST_FAINT, _CELL_FAINT):
+            if len(rows) >= _LEAST_FAINT:
+                pieces.append(_piece(planes, padded, fields, wholes, rows, columns, here))
+    return [piece for piece in pieces if piece.last - piece.first + 1 >= _FRAMES]
+
+
+def _explained(planes: Sequence[Float32], wholes: Float64) -> Float32:
+    """What would stand out in each place were everything to follow the picture's motion as a whole."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    total = np.zeros_like(planes[0])
+    for plane, (x, y) in zip(planes, wholes, strict=True):
+        total += cv2.warpAffine(plane, np.array([[1, 0, x], [0, 1, y]]), plane.shape[::-1], flags=flags)
+    return np.asarray(total / np.float32(len(planes)), np.float32)
 
 
 def _piece(
@@ -203,10 +232,10 @@ def _piece(
     wholes: Float64,
     rows: Rows,
     columns: Rows,
-    size: float,
     here: int,
 ) -> _Piece:
     """How one piece behaves."""
+    size = float(planes[here][rows, columns].mean())
     y0, y1, x0, x1 = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     crest = np.zeros((y1 - y0, x1 - x0), np.float32)
     crest[rows - y0, columns - x0] = 1 / len(rows)
@@ -311,7 +340,7 @@ def _goes_along(piece: _Piece, seed: _Piece) -> bool:
     span = slice(max(piece.first, seed.first), min(piece.last, seed.last) + 1)
     x, y = (seed.way[span] + REACH).T
     along = piece.scores[np.arange(span.start, span.stop), y, x].mean()
-    return bool(along >= 0.85 * piece.own[span].mean() and piece.whole[span].mean() <= (1 - _GAIN_ROUND) * along)
+    return bool(along >= 0.85 * piece.own[span].mean() and piece.whole[span].mean() <= (1 - _GAIN_FAINT) * along)
 
 
 def _touches(piece: _Piece, other: _Piece) -> bool:

@@ -22,7 +22,7 @@ _CLEAR = 2
 """Pixels beyond these that its blur may reach: the picture is looked at past them."""
 _PICTURE = 7
 """Pixels past these from which the picture beside a mark is known."""
-_SHARE = 0.25
+_SHARE = 0.12
 """Of a mark's own contrast, from which a pixel belongs to it."""
 _SHOWS = 2.0
 """Standard deviations of the picture beside it from which it does."""
@@ -78,7 +78,8 @@ def _shown(luma: F32, crest: NDArray[np.uint8], sign: int) -> Mask:
     held = np.zeros(count, np.bool_)
     held[labels[crest > 0]] = True
     held[0] = False
-    return np.asarray(held[labels], np.bool_)
+    # What is left of its blur would be drawn over its place.
+    return np.asarray(_grown(held[labels].astype(np.uint8), 1), np.bool_)
 
 
 def _grown(mask: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
