@@ -46,7 +46,7 @@ _FRAMES = 7  # in a row that must show it
 _KEEPS = (0.75, 1.25)  # of its own relief, what the other frames show at its place
 _GAIN = 0.12  # by which its own way must explain it better than the picture's
 _GAIN_ROUND = 0.06  # the same of a piece that is long
-_GAIN_FAINT = 0.02  # the same of pieces that continue a mark
+_GAIN_FAINT = 0.04  # the same of pieces that continue a mark
 _RESTS = 0.5  # pixels, root mean square, that a thing at rest seems to move by
 _MOVES = 0.6  # pixels that the picture must move by to tell
 _STEADY = 0.3  # pixels that a camera at rest moves by
@@ -340,7 +340,7 @@ def _goes_along(piece: _Piece, seed: _Piece) -> bool:
     span = slice(max(piece.first, seed.first), min(piece.last, seed.last) + 1)
     x, y = (seed.way[span] + REACH).T
     along = piece.scores[np.arange(span.start, span.stop), y, x].mean()
-    return bool(along >= 0.85 * piece.own[span].mean() and piece.whole[span].mean() <= (1 - _GAIN_FAINT) * along)
+    return bool(along >= 0.9 * piece.own[span].mean() and piece.whole[span].mean() <= (1 - _GAIN_FAINT) * along)
 
 
 def _touches(piece: _Piece, other: _Piece) -> bool:

@@ -31,9 +31,9 @@ _BLOCK = 8
 """Rows of one step of a line's way."""
 _ALONG = 9
 """Rows over which a line is averaged: grain goes, breaks of a line stay."""
-_SHOWS = 1.6
+_SHOWS = 2.2
 """Standard deviations of the picture's own unrest from which a pixel belongs to the line."""
-_STARTS = 3.5
+_STARTS = 4.5
 """... and that a piece of a line must reach somewhere."""
 _SHORTEST = 10
 """Rows of a piece of a line; what is shorter is left to the restorer."""
@@ -41,7 +41,7 @@ _ASIDE = 1
 """Columns that a line may wander within a frame from the way that the analysis has, shifted as a whole."""
 _NEAR = 41
 """Rows over which the picture's unrest is measured."""
-_BUSY = 1.5
+_BUSY = 2.5
 """Standard deviations in a mean difference."""
 _FAINTEST = 0.006
 """Net units: what nobody sees is left."""

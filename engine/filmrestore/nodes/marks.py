@@ -24,8 +24,10 @@ _PICTURE = 7
 """Pixels past these from which the picture beside a mark is known."""
 _SHARE = 0.12
 """Of a mark's own contrast, from which a pixel belongs to it."""
-_SHOWS = 2.0
-"""Standard deviations of the picture beside it from which it does."""
+_SHOWS = 1.5
+"""Mean differences in the picture beside it, from which it does."""
+_MOST = 2.0
+"""Of its own contrast, from which a pixel is of the picture."""
 _FAINTEST = 0.006
 """Net units: what nobody sees is left."""
 
@@ -65,21 +67,22 @@ def _shown(luma: F32, crest: NDArray[np.uint8], sign: int) -> Mask:
     near, clear, beside = (_grown(crest, by) for by in (_WIDE, _WIDE + _CLEAR, _REACH))
     sound = (beside > clear).astype(np.float32)
     size = (2 * _REACH + 1, 2 * _REACH + 1)
-    weight = cv2.blur(sound, size, borderType=cv2.BORDER_CONSTANT)
-    known = weight > 0
-    picture = cv2.blur(luma * sound, size, borderType=cv2.BORDER_CONSTANT) / np.maximum(weight, np.float32(1e-6))
+    weight = np.maximum(cv2.blur(sound, size, borderType=cv2.BORDER_CONSTANT), np.float32(1e-6))
+    picture = cv2.blur(luma * sound, size, borderType=cv2.BORDER_CONSTANT) / weight
     away = np.float32(sign) * (luma - picture)
-    unrest = 1.4826 * float(np.median(np.abs(away[sound > 0]))) if sound.any() else 0.0
+    # Where the picture beside it is as uneven as the mark stands out, only the crest itself is known.
+    unrest = cv2.blur(np.abs(away) * sound, size, borderType=cv2.BORDER_CONSTANT) / weight
     contrast = float(np.quantile(away[crest > 0], 0.75))
-    # A share of its contrast where it is strong, and never what the picture beside it has as well.
-    least = max(_SHARE * contrast, min(_SHOWS * unrest, contrast / 2), _FAINTEST)
-    weak = ((near > 0) & known & (away > least)).astype(np.uint8)
-    count, labels = cv2.connectedComponents(weak, connectivity=8)
-    held = np.zeros(count, np.bool_)
-    held[labels[crest > 0]] = True
-    held[0] = False
+    least = np.maximum(max(_SHARE * contrast, _FAINTEST), np.float32(_SHOWS) * unrest)
+    held = (near > 0) & (away > least)
+    core = (_grown(crest, 1) > 0) & (away > max(_SHARE * contrast, _FAINTEST)) & (away < _MOST * max(contrast, 0))
+    count, labels = cv2.connectedComponents((held | core).astype(np.uint8), connectivity=8)
+    joined = np.zeros(count, np.bool_)
+    joined[labels[crest > 0]] = True
+    joined[0] = False
+    shown = joined[labels]
     # What is left of its blur would be drawn over its place.
-    return np.asarray(_grown(held[labels].astype(np.uint8), 1), np.bool_)
+    return np.asarray(shown | ((_grown(shown.astype(np.uint8), 1) > 0) & (away > 0)), np.bool_)
 
 
 def _grown(mask: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
