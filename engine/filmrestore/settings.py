@@ -237,11 +237,12 @@ class RestoreSettings(Settings):
         "Output",
     )
     lines: float = number(
-        0.0,
+        0.5,
         0.0,
         1.0,
         "Lines",
-        "How readily an upright line that lasts along the shot is repaired as a scratch; 0 leaves lines to the method.",
+        "How readily what lasts along the shot and is none of the picture is repaired: scratches, hairs and dirt in "
+        "the gate; 0 leaves them to the method.",
         "Matte",
     )
     defect_map_threshold: float = number(

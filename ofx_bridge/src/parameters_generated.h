@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "3cac7bfd0ca94590";
+constexpr char settings_digest[] = "7bfce7faa3ddcc79";
 constexpr Method methods[] = {
     {"frdm", 5, 3},
     {"divd", 4, 2},
@@ -56,8 +56,8 @@ constexpr Parameter restore[] = {
      Kind::integer, 0.0, 0.0, 2147483647.0, 0.0, 1000.0, "", nullptr, 0},
     {"output", "Output", "What is written: the restored picture, the matte, their difference, the matte laid over, or what went.", "Output", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_output_choices, 5},
-    {"lines", "Lines", "How readily an upright line that lasts along the shot is repaired as a scratch; 0 leaves lines to the method.", "Matte", "",
-     Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
+    {"lines", "Lines", "How readily what lasts along the shot and is none of the picture is repaired: scratches, hairs and dirt in the gate; 0 leaves them to the method.", "Matte", "",
+     Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_threshold", "Defect map threshold", "Where a given defect map (infrared) is above this, the pixel is repaired.", "Matte", "",
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"defect_map_invert", "Invert defect map", "For infrared planes in which dirt is dark.", "Matte", "",

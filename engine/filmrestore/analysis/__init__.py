@@ -1,4 +1,4 @@
-"""What the whole reel says: cuts, repeats, flicker, weave, grain, lasting scratches and marks; `probe` makes it once."""
+"""What the whole reel says: cuts, repeats, flicker, weave, grain, lasting scratches and marks; made once."""
 
 from .columns import LastingScratch
 from .marks import LastingMark

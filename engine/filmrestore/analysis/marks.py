@@ -90,7 +90,7 @@ class LastingMark(msgspec.Struct, frozen=True, kw_only=True):
         seen = []
         for view in known:
             x, y = view.shifts[view.frames.index(number)]
-            seen.append(np.stack(view.crest()) + [[y], [x]])
+            seen.append(np.stack(view.crest()) + np.array([[y], [x]]))
         rows, columns = np.unique(np.concatenate(seen, axis=1), axis=1)
         return rows, columns
 
