@@ -73,13 +73,13 @@ def hair(shift: tuple[float, float]) -> Float32:
     canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
     points = np.round(np.stack([x, y], axis=1) * 16).astype(np.int32)
     cv2.polylines(canvas, [points], False, 255, 2, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.6)
+    return np.asarray(cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.6), np.float32)
 
 
 def speck(shift: tuple[float, float]) -> Float32:
     canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.circle(canvas, (round((130 + shift[0]) * 16), round((40 + shift[1]) * 16)), 28, 255, -1, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.6)
+    return np.asarray(cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.6), np.float32)
 
 
 def shot(
@@ -145,7 +145,7 @@ def test_a_title_is_left_alone() -> None:
         canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
         for row in (20, 45, 70, 95, 120, 145):
             cv2.putText(canvas, "F I L M H O U S E", (6, row), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 2, cv2.LINE_AA)
-        return cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.6)
+        return np.asarray(cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.6), np.float32)
 
     assert found(shot(weave, still, title)) == []
 
@@ -163,7 +163,7 @@ def test_the_frames_are_counted_as_the_film_counts_them() -> None:
 def test_the_speck_on_a_scan_of_1903_is_found_and_no_post_of_its_picture() -> None:
     frames = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted(FILM.glob("*.png"))[:17]]
     light = [(np.asarray(frame, np.float32) / 255) ** np.float32(2.4) for frame in frames]
-    marks = found([np.asarray(encode_net(frame), np.float32) for frame in light])
+    marks = found([encode_net(np.asarray(frame, np.float32)) for frame in light])
     assert marks
     for mark in marks:
         rows, columns = mark.pixels_at(9)

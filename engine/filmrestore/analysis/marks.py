@@ -52,6 +52,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         height, width = crest.shape
         return cls(number=number, x=x, y=y, width=width, height=height, bits=packed, frames=frames, shifts=pairs)
 
+    @property
+    def rests(self) -> bool:
+        """Whether it was in its very place in all of the frames."""
+        return all(shift == (0, 0) for shift in self.shifts)
+
     def crest(self) -> tuple[Rows, Rows]:
         """Rows and columns of its pixels in the frame `number`."""
         bits = np.frombuffer(zlib.decompress(base64.b64decode(self.bits)), np.uint8)
@@ -85,6 +90,10 @@ class LastingMark(msgspec.Struct, frozen=True, kw_only=True):
     def pixels_at(self, number: int) -> tuple[Rows, Rows]:
         """Rows and columns of its crest in a frame, in the views' pixels, as all views that know have it."""
         known = [view for view in self.views if number in view.frames]
+        if not known and self.first <= number <= self.last:
+            nearest = min(self.views, key=lambda view: (abs(view.number - number), view.number))
+            if nearest.rests:
+                return nearest.crest()
         if not known:
             return np.zeros(0, np.intp), np.zeros(0, np.intp)
         seen = []
@@ -97,9 +106,10 @@ class LastingMark(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Seen:
-    """A mark in one look: its sign (1 light, -1 dark), and how that look has it."""
+    """A mark in one look: its sign (1 light, -1 dark), how much it stands out, and how that look has it."""
 
     sign: int
+    size: float
     view: View
 
 
@@ -107,33 +117,34 @@ class Seen:
 class Marks:
     """Links what the looks see to marks."""
 
-    _open: list[tuple[int, list[View]]] = field(default_factory=list)
+    _tracks: list[list[Seen]] = field(default_factory=list)
 
     def add(self, seen: list[Seen]) -> None:
         """What one look saw; looks come in the order of the film."""
         for one in seen:
-            views = next(
-                (views for sign, views in self._open if sign == one.sign and _is_same(views[-1], one.view)), None
-            )
-            if views is None:
-                self._open.append((one.sign, [one.view]))
+            track = next((track for track in self._tracks if _is_same(track[-1].view, one.view)), None)
+            if track is None:
+                self._tracks.append([one])
             else:
-                views.append(one.view)
+                track.append(one)
 
     def finish(self, step: int) -> tuple[LastingMark, ...]:
         """The marks, by first frame and place; `step` is said of them."""
-        marks = [
-            LastingMark(
-                first=min(view.frames[0] for view in views),
-                last=max(view.frames[-1] for view in views),
-                polarity="light" if sign > 0 else "dark",
-                views=tuple(views),
-                step=step,
-                certainty=round(1 - CHANCE ** len({view.number for view in views}), 3),
-            )
-            for sign, views in self._open
-        ]
+        marks = [_mark(track, step) for track in self._tracks]
         return tuple(sorted(marks, key=lambda mark: (mark.first, mark.views[0].x, mark.views[0].y)))
+
+
+def _mark(track: list[Seen], step: int) -> LastingMark:
+    """A mark of all that was seen of it; of the other sign, now and then, only its rim was."""
+    sign = max(track, key=lambda one: one.size).sign
+    return LastingMark(
+        first=min(one.view.frames[0] for one in track),
+        last=max(one.view.frames[-1] for one in track),
+        polarity="light" if sign > 0 else "dark",
+        views=tuple(one.view for one in track if one.sign == sign),
+        step=step,
+        certainty=round(1 - CHANCE ** len({one.view.number for one in track}), 3),
+    )
 
 
 def _is_same(before: View, view: View) -> bool:

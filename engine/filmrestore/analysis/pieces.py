@@ -34,7 +34,7 @@ _TELLING = 0.9  # share of a crest that the picture's motion as a whole may expl
 _THERE = 0.6  # share of its own relief by which a piece is there in another frame
 _PULL = 0.04  # of its relief that a pixel of way costs: along itself, a straight thing may lie anywhere
 _HALVES = np.array([(x / 2, y / 2) for y in (-1, 0, 1) for x in (-1, 0, 1)])
-_OFFSETS = np.stack(np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1][::-1], axis=-1).astype(np.float64)  # (x, y)
+_OFFSETS = np.moveaxis(np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1][::-1], 0, -1).astype(np.float64)  # (x, y)
 _STEP = 16.0
 
 
@@ -60,7 +60,8 @@ class Glance:
 
     def relief(self, sign: int) -> Float32:
         """Its relief of one sign (0 dark, 1 light), bounded by `MOST`."""
-        return np.minimum(self.reliefs[sign].astype(np.float32) / np.float32(_STEP), np.float32(MOST))
+        plane = self.reliefs[sign].astype(np.float32) / np.float32(_STEP)
+        return np.asarray(np.minimum(plane, np.float32(MOST)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def pieces_of(
             picture's motion as a whole does not explain, when None.
     """
     height, width = planes[here].shape
-    padded = [cv2.copyMakeBorder(plane, *[REACH] * 4, cv2.BORDER_CONSTANT) for plane in planes]
+    padded = [cv2.copyMakeBorder(plane, REACH, REACH, REACH, REACH, cv2.BORDER_CONSTANT) for plane in planes]
     margin = max(3, width // 50)  # the gate's own edge stands, too
     pieces = []
     if beside is None:
@@ -215,7 +216,7 @@ def _followed(scores: Float64, planes: Sequence[Float32], rows: Rows, columns: R
     upper = scores[at, y, x] * (1 - right) + scores[at, y, x + 1] * right
     lower = scores[at, y + 1, x] * (1 - right) + scores[at, y + 1, x + 1] * right
     found = (upper * (1 - down) + lower * down).max(axis=1)
-    for place in np.flatnonzero(~inside):
+    for place in np.flatnonzero(~inside).tolist():
         spots = shifts[place] + _HALVES
         across, along = columns + spots[:, :1], rows + spots[:, 1:]
         seen = cv2.remap(planes[place], across.astype(np.float32), along.astype(np.float32), cv2.INTER_LINEAR)

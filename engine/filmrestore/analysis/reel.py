@@ -121,7 +121,7 @@ class _Reel:
     def _luma(self, picture: Codes) -> Float32:
         """Net luminance of the whole frame, finite, at the size at which marks are looked for."""
         net = self._colour.to_net(reduced(picture)).mean(axis=2)
-        return np.nan_to_num(net, posinf=0, neginf=0)
+        return np.asarray(np.nan_to_num(net, posinf=0, neginf=0), np.float32)
 
     def _half(self, picture: Codes) -> Float32:
         """The frame as the gate is measured on it: net, smaller."""

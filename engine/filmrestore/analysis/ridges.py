@@ -35,7 +35,8 @@ def reduced(picture: Codes) -> Codes:
         return picture
     size = (picture.shape[1] // step, picture.shape[0] // step)
     whole = averageable(picture)[: size[1] * step, : size[0] * step]
-    return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    small: Codes = cv2.resize(whole, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    return small
 
 
 def strips_of(picture: Codes) -> Codes:

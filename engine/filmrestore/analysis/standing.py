@@ -12,9 +12,8 @@ from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .marks import LastingMark, Marks, Seen, View
+from .marks import LastingMark, Marks, Seen, Shifts, View
 from .pieces import FRAMES, REACH, Float64, Glance, Piece, motion, pieces_of
 from .relief import Float32, relief
 
@@ -78,7 +77,7 @@ def look(frames: Sequence[Glance], here: int) -> list[Seen]:
     """The marks of frame `here`, as the frames around it tell them from the picture."""
     fields, wholes = motion(frames, here)
     rests = float(np.sqrt((wholes**2).sum(axis=1).mean())) <= _STEADY
-    found: list[tuple[float, Seen]] = []
+    found: list[Seen] = []
     for sign in (0, 1):
         planes = [frame.relief(sign) for frame in frames]
         pieces = pieces_of(planes, fields, wholes, here)
@@ -92,7 +91,7 @@ def look(frames: Sequence[Glance], here: int) -> list[Seen]:
             if _stands(mark[0], wholes) or sum(len(piece.rows) for piece in mark) >= _MANY:
                 full = frames[here].reliefs[sign]
                 size = max(float(np.quantile(full[piece.rows, piece.columns], 0.9)) for piece in mark)
-                found.append((size, Seen(2 * sign - 1, _view(mark, frames, here))))
+                found.append(Seen(2 * sign - 1, size, _view(mark, frames, here)))
     return _without_rims(found)
 
 
@@ -122,9 +121,9 @@ def _lasts(piece: Piece) -> bool:
     return bool(_KEEPS[0] <= piece.own[piece.span].mean() / size <= _KEEPS[1])
 
 
-def _spread(way: NDArray[np.generic]) -> float:
+def _spread(way: Float64 | Shifts) -> float:
     """Root mean square distance to the mean place, pixels."""
-    away = way - np.mean(way, axis=0)
+    away = way - way.mean(axis=0)
     return float(np.sqrt((away**2).sum(axis=1).mean()))
 
 
@@ -171,10 +170,10 @@ def _view(mark: Sequence[Piece], frames: Sequence[Glance], here: int) -> View:
     return View.of(frames[here].number, rows, columns, numbers, seed.way[seed.span])
 
 
-def _without_rims(found: Sequence[tuple[float, Seen]]) -> list[Seen]:
+def _without_rims(found: Sequence[Seen]) -> list[Seen]:
     """Without the rims of the other sign that every mark has: of two that lie together, the stronger."""
     kept: list[Seen] = []
-    for _, seen in sorted(found, key=lambda pair: -pair[0]):
+    for seen in sorted(found, key=lambda seen: -seen.size):
         box = seen.view
         if not any(
             max(box.x, other.view.x) - min(box.x + box.width, other.view.x + other.view.width) <= _RIM
