@@ -81,11 +81,12 @@ def look(frames: Sequence[Glance], here: int) -> list[Seen]:
     for sign in (0, 1):
         planes = [frame.relief(sign) for frame in frames]
         pieces = pieces_of(planes, fields, wholes, here)
-        seeds = [piece for piece in pieces if _stands(piece, wholes) or (rests and _trembles(piece, wholes))]
+        standing = [piece for piece in pieces if _stands(piece, wholes)]
+        if len(_grouped(standing, standing, _APART)) >= _CROWD:
+            return []
+        seeds = standing or [piece for piece in pieces if rests and _trembles(piece, wholes)]
         if not seeds:
             continue
-        if len(_grouped(seeds, seeds, _APART)) >= _CROWD:
-            return []
         faint = pieces_of(planes, fields, wholes, here, beside=seeds)
         for mark in _grouped([*seeds, *faint], seeds, _AROUND):
             if _stands(mark[0], wholes) or sum(len(piece.rows) for piece in mark) >= _MANY:

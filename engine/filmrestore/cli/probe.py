@@ -97,6 +97,11 @@ def summary(shot: Shot, found: Analysis, path: Path) -> dict[str, object]:
             f"{math.floor(scratch.columns[0][0])}, {scratch.first} to {scratch.last}"
             for scratch in found.scratches
         ],
+        "marks": [
+            f"{mark.polarity}{'' if mark.certain else ' (or a part of the picture)'} at column "
+            f"{mark.step * mark.views[0].x}, row {mark.step * mark.views[0].y}, {mark.first} to {mark.last}"
+            for mark in found.marks
+        ],
         "dirt": f"about {100 * found.dirt:.2f} % of the picture",
         "analysis": str(path),
     }

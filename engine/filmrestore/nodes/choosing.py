@@ -105,8 +105,10 @@ def _suited(found: Analysis) -> Iterator[tuple[str, str]]:
         yield "restormer", f"no shot has more than {frames}, so there are no neighbours to look at"
     elif _is_soft(found) and _is_clean(found):
         yield "divd", f"even the sharpest edges are blurred over {found.blur:.1f} px, and {marks} only"
-    scratches = sum(scratch.certain for scratch in found.scratches)
-    lasting = f", and {scratches} scratch{'es' * (scratches > 1)} last" if scratches else ""
+    scratches, spots = (sum(one.certain for one in kind) for kind in (found.scratches, found.marks))
+    words = [f"{scratches} scratch{'es' * (scratches > 1)}"] * bool(scratches)
+    words += [f"{spots} mark{'s' * (spots > 1)} in the gate"] * bool(spots)
+    lasting = f", and {' and '.join(words)} last{'s' * (scratches + spots == 1)}" if words else ""
     yield USUAL, f"{marks}{lasting}; neighbour frames show what is behind them" if longest >= _NEIGHBOURS else marks
 
 
@@ -132,4 +134,4 @@ def _is_soft(found: Analysis) -> bool:
 
 
 def _is_clean(found: Analysis) -> bool:
-    return found.dirt < _CLEAN and not any(scratch.certain for scratch in found.scratches)
+    return found.dirt < _CLEAN and not any(one.certain for one in found.lasting)
