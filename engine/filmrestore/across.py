@@ -13,6 +13,8 @@ WIDEST = 24
 """Columns: the sides of anything wider know nothing of its middle."""
 ALONG = 15
 """Rows over which what a line adds to the picture is taken to change slowly."""
+RUNS = 0.5
+"""Share of these rows that a line must run through to be known by its mean."""
 OPAQUE = 0.1
 """Net units: half of it as a line's contrast still lets all of the picture through, half as much again nothing."""
 
@@ -66,7 +68,9 @@ def shine(scan: F32, clean: F32, lines: Mask) -> F32:
     """
     weight = lines.astype(np.float32)
     size = (1, ALONG)
+    share = cv2.blur(weight, size)
     added = cv2.blur((scan - clean) * weight[..., None], size)
-    added /= np.maximum(cv2.blur(weight, size), np.float32(1e-3))[..., None]
+    added /= np.maximum(share, np.float32(1e-3))[..., None]
     through = np.clip(np.float32(1.5) - np.abs(added).max(axis=2) / np.float32(OPAQUE), 0, 1) * weight
+    through[share < np.float32(RUNS)] = 0  # of a spot, what it adds is its own shape
     return np.asarray(clean + through[..., None] * (scan - added - clean), np.float32)
