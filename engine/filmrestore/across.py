@@ -13,7 +13,7 @@ WIDEST = 24
 """Columns: the sides of anything wider know nothing of its middle."""
 ALONG = 15
 """Rows over which what a line adds to the picture is taken to change slowly."""
-RUNS = 0.5
+RUNS = 0.8
 """Share of these rows that a line must run through to be known by its mean."""
 OPAQUE = 0.1
 """Net units: half of it as a line's contrast still lets all of the picture through, half as much again nothing."""
