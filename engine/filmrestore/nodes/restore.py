@@ -60,7 +60,7 @@ from .lumas import Lumas
 from .mask_input import MaskInput
 from .meter import Meter
 from .reader import WindowReader
-from .rebuilding import MADE_BY, Beside, beside, lost_frames, rebuilt
+from .rebuilding import Beside, beside, guess_of, lost_frames, made_by, rebuilt
 from .tiles import Blended, TileMaker
 from .windows import Unit, most_read, unit_of, without
 
@@ -448,7 +448,8 @@ class _Run:
             blended = self._tiles.blend(unit, frames, with_lines(maps, lines))[beside]
             return self._repaired(beside, unit, frames, blended, Lumas(frames, self.colour), maps, lines).codes
 
-        frame, done, has_none = rebuilt(number, neighbours, restored, shot, self.colour, settings, self._grain)
+        guess = guess_of(self.restorer, settings)
+        frame, done, has_none = rebuilt(number, neighbours, restored, shot, self.colour, settings, self._grain, guess)
         everywhere = np.ones(frame.codes.shape[:2], np.float32)
         fixes = find_fixes(
             frame.picture(),
@@ -457,7 +458,7 @@ class _Run:
             done.origin,
             everywhere,
             frame=number,
-            model=MADE_BY,
+            model=made_by(self.restorer, guess),
             settings=settings.digest(),
             format=shot.format,
             given={"lost_frame": everywhere > 0},
