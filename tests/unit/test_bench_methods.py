@@ -31,7 +31,7 @@ from filmrestore.bench.methods.inverse import (
 )
 from filmrestore.bench.methods.rows import MethodRow, knows_nothing, peer_rows, registry_rows, rows_of
 from filmrestore.bench.methods.scenes import as_display, as_volume, likeness
-from filmrestore.bench.methods.tv import admm_tv, differences, gathered, objective, shrunk
+from filmrestore.bench.methods.tv import admm_tv, objective
 from filmrestore.cli import run
 from filmrestore.errors import FilmRestoreError, UsageError
 from filmrestore.nodes.job import RestoreJob
@@ -41,6 +41,7 @@ from filmrestore.restorers.prior.consistency import Operator
 from filmrestore.restorers.prior.model import Prior
 from filmrestore.restorers.prior.network import new_prior
 from filmrestore.restorers.svi.operators import along_time, psf_matrix, uniform
+from filmrestore.restorers.svi.variation import differences, gathered, shrunk
 from filmrestore.settings import RestoreSettings
 
 torch.set_num_threads(1)
