@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...motion import AGREEMENT, NEXT, PREVIOUS, VALID
-from .blocks import Block, GlobalFusion, GlobalTokens, PromptSocket, TemporalAttention, modulate, zeroed
+from .blocks import Block, GlobalFusion, GlobalTokens, PromptSocket, TemporalAttention, folded, modulate, zeroed
 from .texture import TextureReconstruction
 
 INPUTS = 16
@@ -128,9 +128,7 @@ class GuidanceBranch(nn.Module):
     ) -> list[Tensor]:
         in_time = "temporal" not in without
         words = None if prompt is None else self.prompt(prompt)
-        seen = functional.pixel_unshuffle(_inputs(window, evidence, self.spikes), 2).contiguous(
-            memory_format=torch.channels_last
-        )
+        seen = folded(_inputs(window, evidence, self.spikes))
         fine = self.fine_in(_prompted(self.stem(seen), words, 0))
         middle = self.middle_in(_prompted(self.to_middle(fine), words, 1))
         coarse = self.coarse_in(_prompted(self.to_coarse(middle), words, 2))
@@ -143,7 +141,7 @@ class GuidanceBranch(nn.Module):
         middle = self.middle_time(middle, present) if in_time else middle
         fine = self.fine_out(fine + functional.interpolate(self.from_middle(middle), scale_factor=2.0))
         if "texture" not in without:
-            fine = self.texture(fine, functional.pixel_unshuffle(window, 2), overview, box)
+            fine = self.texture(fine, folded(window), overview, box)
         return [self.last(fine), middle, coarse]
 
 
@@ -179,8 +177,10 @@ def spike_against_grain(
 
 
 def _mean_of(x: Float[Tensor, "n 1 h w"], edge: int) -> Float[Tensor, "n 1 h w"]:
-    """Over squares around each pixel; beyond the patch's edge nothing counts."""
-    return functional.avg_pool2d(x, edge, 1, edge // 2, count_include_pad=False)
+    """Over squares around each pixel, first along x and then along y; beyond the patch's edge nothing counts."""
+    half = edge // 2
+    along_x = functional.avg_pool2d(x, (1, edge), 1, (0, half), count_include_pad=False)
+    return functional.avg_pool2d(along_x, (edge, 1), 1, (half, 0), count_include_pad=False)
 
 
 def _prompted(x: Tensor, words: list[Tensor] | None, level: int) -> Tensor:
