@@ -36,7 +36,7 @@ class DivdNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         windows: M at each size; 0 leaves the attention out.
         per_head: Channels of an attention head.
         frame_codes, relative_bias: The two halves of MRPE.
-        prediction: What is predicted: "v_prediction", or "epsilon" as published.
+        prediction: What is predicted: "sample", the change itself, or "epsilon" as published.
         shrink: Pixels that are folded into channels before the U, along each edge; 1 as published.
 
     Source: H. Long et al., "DIVD: Deblurring with Improved Video Diffusion Model", 2024. What is ours:
@@ -53,7 +53,7 @@ class DivdNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         per_head: int = 8,
         frame_codes: bool = True,
         relative_bias: bool = True,
-        prediction: str = "v_prediction",
+        prediction: str = "sample",
         shrink: int = 1,
     ) -> None:
         super().__init__()
