@@ -42,7 +42,7 @@ def _sampling_schedule(prediction: str, steps: int) -> Any:
 
 def _facts(prediction: str) -> dict[str, Any]:
     """Betas as in DDPM. A step of nothing but noise is learned only where the prediction tells something there."""
-    last = prediction == "v_prediction"
+    last = prediction == "sample"
     return {
         "beta_schedule": "linear",
         "prediction_type": prediction,
