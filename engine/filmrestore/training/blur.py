@@ -119,7 +119,7 @@ def _softened(rng: np.random.Generator, frames: Linear) -> Linear:
 
 def _blur(rng: np.random.Generator) -> Callable[[Linear, int], Linear]:
     kind = int(rng.integers(3))
-    amount = float(np.exp(rng.uniform(np.log(0.7), np.log(4.0))))
+    amount = float(np.exp(rng.uniform(np.log(0.7), np.log(3.0))))
     seed, number = int(rng.integers(1 << 31)), int(rng.integers(1 << 20))
     if kind == 0:
         return lambda light, index: _out_of_focus(light, amount * (1.0 + 0.15 * np.sin(0.7 * index + seed % 7)))

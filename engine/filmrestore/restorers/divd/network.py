@@ -148,14 +148,14 @@ def _bands(scan: Float[Tensor, "n 3 h w"], count: int) -> list[Float[Tensor, "n 
     return bands
 
 
-def _soft(x: Float[Tensor, "n c h w"], sigma: float) -> Float[Tensor, "n c h w"]:
+def _soft(x: Float[Tensor, "n 3 h w"], sigma: float) -> Float[Tensor, "n 3 h w"]:
     """Gaussian blur, edges repeated."""
     reach = math.ceil(2.5 * sigma)
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=x.device) / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).to(x.dtype).expand(x.shape[1], 1, -1)
+    kernel = (kernel / kernel.sum()).to(x.dtype).expand(3, 1, 2 * reach + 1)
     padded = functional.pad(x, (reach,) * 4, mode="replicate")
-    along_x = functional.conv2d(padded, kernel[:, :, None, :], groups=x.shape[1])
-    return functional.conv2d(along_x, kernel[:, :, :, None], groups=x.shape[1])
+    along_x = functional.conv2d(padded, kernel[:, :, None, :], groups=3)
+    return functional.conv2d(along_x, kernel[:, :, :, None], groups=3)
 
 
 class _Level(nn.Module):

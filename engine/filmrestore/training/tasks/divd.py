@@ -15,7 +15,7 @@ from ...colour import decode_net
 from ...metrics import Error, Found, Share, found_pixels, harm
 from ...restorers.calibrated import Calibrated
 from ...restorers.divd.network import SIZES, DivdNet
-from ...restorers.divd.sampler import LARGEST, SCALE, STEPS, deblur, learning_schedule, taken_steps
+from ...restorers.divd.sampler import LARGEST, SCALE, STEPS, deblur, learning_schedule, shown, taken_steps
 from ..blur import BlurredWindow, draw_blurred
 from ..calibrate import fit_one, some
 from ..footage import Footage
@@ -26,6 +26,8 @@ from ..task import SEED, Figures, Losses, Recipe, Samples, Stage, Task
 FRAMES = 4
 ENDS = 0.12
 """Probability that the window's first or last frame is not there."""
+CHANGE = 4.0
+"""Weight of the loss of the change, in the diffusion's units."""
 FOUND = 0.25
 """Weight of the loss of where there is blur."""
 FIRST = 0.5
@@ -77,13 +79,14 @@ class DivdTask(Task):
         change = ((samples["truth"] - scan) * SCALE).clamp(-LARGEST, LARGEST)
         steps = _steps(prediction, len(scan), noise).to(scan.device)
         pure = torch.randn(scan.shape, generator=noise).to(scan.device)
-        told, logits = network(schedule.add_noise(change, pure, steps), scan, steps, present)
+        noisy = shown(schedule, schedule.add_noise(change, pure, steps), steps)
+        told, logits = network(noisy, scan, steps, present)
         missed = (told - change).abs() if prediction == "sample" else (told - pure).square()
         there = present[:, :, None, None, None].float()
         error = (missed * there).sum() / (there.sum() * told[0, 0].numel())
         matte, weight = samples["matte"].flatten(0, 1), (samples["weight"] * there).flatten(0, 1)
         found = matte_loss(logits.flatten(0, 1), matte, weight, torch.zeros_like(matte))
-        return Losses.of(change=error, matte=FOUND * found)
+        return Losses.of(change=CHANGE * error, matte=FOUND * found)
 
     def held_out(self, footage: Footage, job: TrainJob, count: int, seed: int = SEED) -> list[BlurredWindow]:
         """Windows of as many frames as the network takes."""
