@@ -131,7 +131,7 @@ class DivdNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
             x = kept[place] + functional.interpolate(self.ups[place](x), scale_factor=2.0, mode="nearest")
             x = self.decoders[place](x, time, present)
         x = functional.pixel_shuffle(self.head(functional.silu(x)).float(), shrink)
-        prediction, logits, gains = x.split([3, 1, len(bands)], dim=1)
+        prediction, logits, gains = x[:, :3], x[:, 3:4], x[:, 4:]
         if self.config.prediction == "sample":
             for place, band in enumerate(bands):
                 prediction = prediction + gains[:, place : place + 1] * band
