@@ -35,7 +35,7 @@ def shown(schedule: Any, noisy: Float[Tensor, "b t 3 h w"], step: Int[Tensor, b]
     """
     if schedule.config.prediction_type != "sample":
         return noisy
-    signal = schedule.alphas_cumprod.to(noisy.device)[step].sqrt()
+    signal: Tensor = schedule.alphas_cumprod.to(noisy.device)[step].sqrt()
     return noisy * signal[:, None, None, None, None].to(noisy.dtype)
 
 
