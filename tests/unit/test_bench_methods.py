@@ -40,7 +40,7 @@ from filmrestore.restorers.base import REGISTRY, Facts, facts_of
 from filmrestore.restorers.prior.consistency import Operator
 from filmrestore.restorers.prior.model import Prior
 from filmrestore.restorers.prior.network import new_prior
-from filmrestore.restorers.svi.operators import along_time, psf_matrix, uniform
+from filmrestore.restorers.svi.operators import along_time, gaussian, psf_matrix, uniform
 from filmrestore.restorers.svi.variation import differences, gathered, shrunk
 from filmrestore.settings import RestoreSettings
 
@@ -296,7 +296,11 @@ def test_svi_on_a_prior_agrees_with_what_was_measured() -> None:
     start = likeness(as_display(seen.start), as_display(truth), 0.0)
     assert figures.frames == 6 and figures.seconds > 0
     assert figures.psnr.mean > start.psnr.mean - 3  # an untrained prior must not undo the data
-    assert solved(seen, case, by_default(prior)).psnr.mean > 80  # nor may a good one come between it and the data
+
+
+def test_svi_by_default_inverts_what_can_be_inverted() -> None:
+    prior, case = Prior.of_film(new_prior("prior-test"), "untrained", CPU), Case(psf=gaussian(0.7))
+    assert solved(measured_through(case, disc_volume(6, 16)), case, by_default(prior)).psnr.mean > 80
 
 
 def test_weights_of_total_variation_are_the_best_of_the_grid() -> None:

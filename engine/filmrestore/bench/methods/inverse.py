@@ -273,11 +273,7 @@ def compared(options: BenchOptions, progress: Progress | None = None) -> Block:
         f"{HELD_OUT_EDGE} px of {HELD_OUT[0]}, which is not measured: {told}.",
         [lacking] if lacking else [],
         samples,
-        {
-            (name, row.replace("svi", ROWS[0])): words
-            for name, case in CASES.items()
-            for row, words in case.paper.items()
-        },
+        {(name, row): words for name, case in CASES.items() for row, words in case.paper.items()},
         make,
         options,
         progress,
