@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmrestore import metrics
-from filmrestore.across import join, shine
 from filmrestore.analysis.columns import ScratchFinder
 from filmrestore.analysis.ridges import strips_of
 from filmrestore.analysis.standing import MarkFinder
@@ -25,6 +24,7 @@ from filmrestore.bench.figures import TRACE
 from filmrestore.bench.light import Codes16, from_codes
 from filmrestore.colour import Colour, open_colour
 from filmrestore.frame import Format, Frame
+from filmrestore.nodes.line_repair import join, shine
 from filmrestore.nodes.lines import line_map
 from filmrestore.nodes.marks import mark_map
 

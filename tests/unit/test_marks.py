@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 
 from film import read_codes, write_image
-from filmrestore.across import WIDEST, join
 from filmrestore.analysis import Analysis, LastingMark
 from filmrestore.analysis.marks import View
 from filmrestore.analysis.ridges import reduced
@@ -20,6 +19,7 @@ from filmrestore.colour import encode_net, open_colour
 from filmrestore.fixes import Ledger
 from filmrestore.frame import Format, Frame
 from filmrestore.nodes.job import RestoreJob
+from filmrestore.nodes.line_repair import WIDEST, join
 from filmrestore.nodes.marks import mark_map
 from filmrestore.nodes.restore import restore
 from filmrestore.restorers.base import REGISTRY
