@@ -37,7 +37,7 @@ HEAVY = {
 }
 
 PUBLIC = {
-    "filmrestore.analysis": {"Analysis", "LastingScratch", "analyse"},
+    "filmrestore.analysis": {"Analysis", "LastingMark", "LastingScratch", "analyse"},
     "filmrestore.media": {
         "ReadAhead",
         "Shot",
