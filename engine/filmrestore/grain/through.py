@@ -1,0 +1,179 @@
+"""What a scan still shows under a mark: the mark is taken off it, and only what it hides is replaced."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .model import Float32, GrainModel
+from .regions import regions
+from .separation import band_shares, smoothed
+
+_BANDS = 2
+_WINDOW = 5  # edge of the square, pixels, in which a mark's own power is judged
+_AROUND = 17  # and of that in which the difference beside it is
+_REACH = 16
+_PART = 0.7  # of the power that the surroundings lead one to expect: chance makes the weaker half weaker still
+_ALONG = 6  # pixels that a line is followed to either side
+_RIDGE = (0.3, 0.8)  # coherence from which a mark counts as a line, and as nothing else
+_FEWEST = 5.0  # pixels that a mean along a line needs
+_STRONG = (3.0, 7.0)  # deviations of the grain: a fainter mark leaves enough of it, a stronger one none
+_LEAST = np.float32(1e-20)
+
+_AXES = np.array(
+    [
+        [1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)],
+        [1 / math.sqrt(2), -1 / math.sqrt(2), 0],
+        [1 / math.sqrt(6), 1 / math.sqrt(6), -2 / math.sqrt(6)],
+    ],
+    np.float32,
+)
+"""Brightness, in which most marks lie, and two colours, in which grain is weak: each is judged by itself."""
+
+
+def show_through(
+    net: Float32, clean: Float32, matte: Float32, support: NDArray[np.bool_], model: GrainModel | None
+) -> Float32:
+    """The clean picture with what the scan itself still shows of it.
+
+    The scan less the clean picture is the mark, and besides that the scan's grain and whatever the clean picture has
+    wrong. How strong these two are is seen right beside the mark, and by the model. Each band of the difference loses
+    what exceeds them, by Wiener's gain; the rest is no damage, and stays as it was scanned. So an opaque mark is
+    replaced, a faint one is taken off, and a false one changes little. Along a line, whose strength changes slowly,
+    what does change is no damage, either.
+
+    Args:
+        net: The scan, shape (h, w, 3), net.
+        clean: What stands under the marks, shape (h, w, 3), net; read where `support` is.
+        matte: Shape (h, w), 0..1: the marks.
+        support: Shape (h, w): where the clean picture is known, a few pixels around the marks too.
+        model: The shot's grain.
+
+    Returns:
+        Shape (h, w, 3), net: `clean` where the matte is 0; no value depends on pixels farther than 16 from it.
+
+    Source: Wiener's gain in the bands of Starck and Murtagh (1994), as in `separate`.
+    """
+    out = clean.copy()
+    for region in regions((matte > 0) & support, _REACH):
+        box = region.box.slices
+        known = support[box] & np.isfinite(net[box]).all(axis=2)
+        difference = np.where(known[..., None], net[box] - clean[box], np.float32(0))
+        beside = (known & (matte[box] == 0)).astype(np.float32)
+        noise = _variances(clean[box], model)
+        damage = _turned(_damage(_turned(difference, _AXES), noise, _shares(model), matte[box], beside), _AXES.T)
+        inside = region.inside & known
+        out[box][inside] = (net[box] - damage)[inside]
+    return out
+
+
+def hidden(net: Float32, mended: Float32, matte: Float32, model: GrainModel) -> Float32:
+    """0..1, how much of the scan's grain a mark took with it: none where it is hardly stronger than that, (h, w).
+
+    Args:
+        net: The scan, shape (h, w, 3), net.
+        mended: The same without the marks.
+        matte: Shape (h, w), 0..1: the marks.
+        model: The shot's grain.
+    """
+    out = np.zeros(matte.shape, np.float32)
+    for region in regions(matte > 0, _WINDOW):
+        box = region.box.slices
+        taken = np.nan_to_num(mended[box])
+        change = np.where((matte[box] > 0)[..., None], np.nan_to_num(net[box]) - taken, np.float32(0))
+        power = _mean((change * change).max(axis=2), (matte[box] > 0).astype(np.float32), _WINDOW)
+        grain = np.square(np.maximum(model.deviation_at(taken).max(axis=2), np.float32(1e-4)))
+        weak, strong = _STRONG
+        share = np.clip((np.sqrt(power / grain) - np.float32(weak)) / np.float32(strong - weak), 0, 1)
+        out[box][region.inside] = share[region.inside]
+    return out
+
+
+def _damage(difference: Float32, noise: Float32, shares: tuple[float, ...], matte: Float32, beside: Float32) -> Float32:
+    """The share of the difference that is damage, axis by axis."""
+    damage = np.empty_like(difference)
+    line = _along(difference, matte)
+    for axis in range(3):
+        rest, followed = difference[..., axis], line[..., axis]
+        expected = np.maximum(noise[..., axis], _mean(rest * rest, beside, _AROUND))
+        found = _above(rest - followed, expected, matte)
+        rest = followed
+        for band, share in enumerate(shares[:-1]):
+            slower = smoothed(rest, 1 << band)
+            found += _exceeding(rest - slower, noise[..., axis] * np.float32(share), matte, beside)
+            rest = slower
+        damage[..., axis] = found + _exceeding(rest, noise[..., axis] * np.float32(shares[-1]), matte, beside)
+    return damage
+
+
+def _exceeding(part: Float32, noise: Float32, matte: Float32, beside: Float32) -> Float32:
+    """Of one band what exceeds both the grain and the band's own power beside the mark."""
+    expected = np.maximum(noise, _mean(part * part, beside, _AROUND))
+    return _above(part, np.float32(_PART) * expected, matte)
+
+
+def _above(part: Float32, expected: Float32, matte: Float32) -> Float32:
+    """Wiener's gain on what a mark's power has above the expected."""
+    power = _mean(part * part, matte, _WINDOW)
+    return np.asarray(part * np.maximum(1 - expected / np.maximum(power, _LEAST), 0), np.float32)
+
+
+def _along(difference: Float32, matte: Float32) -> Float32:
+    """The difference averaged along the ridges that it has, as far as it has any."""
+    grey = cv2.GaussianBlur(difference[..., 0] * matte, (5, 5), 0.8, borderType=cv2.BORDER_REFLECT_101)
+    across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    both, level, upright = (cv2.blur(part, (9, 9)) for part in (across * down, down * down, across * across))
+    spread = np.sqrt(np.square(upright - level) + 4 * np.square(both))
+    none, full = _RIDGE
+    share = np.clip((spread / np.maximum(upright + level, _LEAST) - np.float32(none)) / np.float32(full - none), 0, 1)
+    turn = 0.5 * np.arctan2(2 * both, upright - level) + np.float32(np.pi / 2)
+    mean, weight = _followed(difference, (matte == 1).astype(np.float32), np.cos(turn), np.sin(turn))
+    share *= (weight >= _FEWEST) & (matte > 0)
+    return np.asarray(difference + (mean - difference) * share[..., None], np.float32)
+
+
+def _followed(values: Float32, weight: Float32, x: Float32, y: Float32) -> tuple[Float32, Float32]:
+    """Weighted mean of the values along each pixel's direction (x, y), and the weights' sum."""
+    rows, columns = np.indices(weight.shape, np.float32)
+    total, weights = np.zeros_like(values), np.zeros_like(weight)
+    for step in range(-_ALONG, _ALONG + 1):
+        at = columns + np.float32(step) * x, rows + np.float32(step) * y
+        share = np.floor(cv2.remap(weight, *at, cv2.INTER_LINEAR) + np.float32(0.01))  # wholly inside, or not at all
+        total += cv2.remap(values, *at, cv2.INTER_LINEAR) * share[..., None]
+        weights += share
+    return total / np.maximum(weights, 1)[..., None], weights
+
+
+def _mean(values: Float32, weight: Float32, edge: int) -> Float32:
+    """Weighted mean in a square around each pixel; 0 where there is no weight."""
+    size = (edge, edge)
+    mean = cv2.blur(values * weight, size) / np.maximum(cv2.blur(weight, size), np.float32(1e-4))
+    return np.asarray(np.maximum(mean, 0))  # of no negative values: a running sum may end a last bit below 0
+
+
+def _turned(pixels: Float32, axes: Float32) -> Float32:
+    """Pixels (..., 3) along other axes; no matrix product, whose last bit changes with the machine's count of cores."""
+    turned = (pixels[..., 0] * one + pixels[..., 1] * two + pixels[..., 2] * three for one, two, three in axes)
+    return np.stack(list(turned), axis=-1)
+
+
+def _variances(picture: Float32, model: GrainModel | None) -> Float32:
+    """Variance of the grain on each axis, shape (h, w, 3)."""
+    if model is None:
+        return np.zeros_like(picture)
+    deviation = model.deviation_at(np.nan_to_num(picture))
+    variances = np.zeros_like(picture)
+    for axis, weights in enumerate(_AXES):
+        for one in range(3):
+            for two in range(3):
+                factor = np.float32(weights[one] * weights[two] * np.float32(model.correlation[one][two]))
+                variances[..., axis] += factor * deviation[..., one] * deviation[..., two]
+    return np.maximum(variances, 0)
+
+
+def _shares(model: GrainModel | None) -> tuple[float, ...]:
+    """Share of the grain's variance in each band and below, of the green layer."""
+    return (0.0,) * (_BANDS + 1) if model is None else band_shares(model.power[1], _BANDS)
