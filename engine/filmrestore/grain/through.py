@@ -97,22 +97,24 @@ def _damage(difference: Float32, noise: Float32, shares: tuple[float, ...], matt
     damage = np.empty_like(difference)
     line = _along(difference, matte)
     for axis in range(3):
-        rest, followed = difference[..., axis], line[..., axis]
-        expected = np.maximum(noise[..., axis], _mean(rest * rest, beside, _AROUND))
-        found = _above(rest - followed, expected, matte)
-        rest = followed
-        for band, share in enumerate(shares[:-1]):
-            slower = smoothed(rest, 1 << band)
-            found += _exceeding(rest - slower, noise[..., axis] * np.float32(share), matte, beside)
-            rest = slower
-        damage[..., axis] = found + _exceeding(rest, noise[..., axis] * np.float32(shares[-1]), matte, beside)
+        whole, followed, grain = difference[..., axis], line[..., axis], noise[..., axis]
+        outside = whole * beside  # by itself, or what smoothing brings out of a mark would be taken for noise
+        found = _above(whole - followed, np.maximum(grain, _mean(outside * outside, beside, _AROUND)), matte)
+        for share, part, other in zip(shares, _split(followed), _split(outside), strict=True):
+            expected = np.maximum(grain * np.float32(share), _mean(other * other, beside, _AROUND))
+            found += _above(part, np.float32(_PART) * expected, matte)
+        damage[..., axis] = found
     return damage
 
 
-def _exceeding(part: Float32, noise: Float32, matte: Float32, beside: Float32) -> Float32:
-    """Of one band what exceeds both the grain and the band's own power beside the mark."""
-    expected = np.maximum(noise, _mean(part * part, beside, _AROUND))
-    return _above(part, np.float32(_PART) * expected, matte)
+def _split(plane: Float32) -> list[Float32]:
+    """The plane's bands, and what is slower than all of them: they add up to it."""
+    parts = []
+    for band in range(_BANDS):
+        slower = smoothed(plane, 1 << band)
+        parts.append(plane - slower)
+        plane = slower
+    return [*parts, plane]
 
 
 def _above(part: Float32, expected: Float32, matte: Float32) -> Float32:
@@ -144,7 +146,7 @@ def _followed(values: Float32, weight: Float32, x: Float32, y: Float32) -> tuple
         share = np.floor(cv2.remap(weight, *at, cv2.INTER_LINEAR) + np.float32(0.01))  # wholly inside, or not at all
         total += cv2.remap(values, *at, cv2.INTER_LINEAR) * share[..., None]
         weights += share
-    return total / np.maximum(weights, 1)[..., None], weights
+    return np.asarray(total / np.maximum(weights, np.float32(1))[..., None], np.float32), weights
 
 
 def _mean(values: Float32, weight: Float32, edge: int) -> Float32:
