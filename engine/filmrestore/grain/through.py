@@ -84,7 +84,9 @@ def hidden(net: Float32, mended: Float32, matte: Float32, model: GrainModel) -> 
         box = region.box.slices
         taken = np.nan_to_num(mended[box])
         change = np.where((matte[box] > 0)[..., None], np.nan_to_num(net[box]) - taken, np.float32(0))
-        power = _mean((change * change).max(axis=2), (matte[box] > 0).astype(np.float32), _WINDOW)
+        weight = (matte[box] > 0).astype(np.float32)
+        most = np.abs(change).max(axis=2, keepdims=True).repeat(3, axis=2)
+        power = _power(most, weight, _WINDOW, _weights(weight, _WINDOW))[..., 0]
         grain = np.square(np.maximum(model.deviation_at(taken).max(axis=2), np.float32(1e-4)))
         weak, strong = _STRONG
         share = np.clip((np.sqrt(power / grain) - np.float32(weak)) / np.float32(strong - weak), 0, 1)
@@ -93,33 +95,33 @@ def hidden(net: Float32, mended: Float32, matte: Float32, model: GrainModel) -> 
 
 
 def _damage(difference: Float32, noise: Float32, shares: tuple[float, ...], matte: Float32, beside: Float32) -> Float32:
-    """The share of the difference that is damage, axis by axis."""
-    damage = np.empty_like(difference)
+    """The share of the difference that is damage, (h, w, 3), axis by axis."""
     line = _along(difference, matte)
-    for axis in range(3):
-        whole, followed, grain = difference[..., axis], line[..., axis], noise[..., axis]
-        outside = whole * beside  # by itself, or what smoothing brings out of a mark would be taken for noise
-        found = _above(whole - followed, np.maximum(grain, _mean(outside * outside, beside, _AROUND)), matte)
-        for share, part, other in zip(shares, _split(followed), _split(outside), strict=True):
-            expected = np.maximum(grain * np.float32(share), _mean(other * other, beside, _AROUND))
-            found += _above(part, np.float32(_PART) * expected, matte)
-        damage[..., axis] = found
+    outside = (
+        difference * beside[..., None]
+    )  # by itself, or what smoothing brings out of a mark would be taken for noise
+    around, within = _weights(beside, _AROUND), _weights(matte, _WINDOW)
+    expected = np.maximum(noise, _power(outside, beside, _AROUND, around))
+    damage = _above(difference - line, expected, matte, within)
+    for share, part, other in zip(shares, _split(line), _split(outside), strict=True):
+        expected = np.maximum(noise * np.float32(share), _power(other, beside, _AROUND, around))
+        damage += _above(part, np.float32(_PART) * expected, matte, within)
     return damage
 
 
-def _split(plane: Float32) -> list[Float32]:
-    """The plane's bands, and what is slower than all of them: they add up to it."""
+def _split(planes: Float32) -> list[Float32]:
+    """The bands, and what is slower than all of them: they add up to the whole."""
     parts = []
     for band in range(_BANDS):
-        slower = smoothed(plane, 1 << band)
-        parts.append(plane - slower)
-        plane = slower
-    return [*parts, plane]
+        slower = smoothed(planes, 1 << band)
+        parts.append(planes - slower)
+        planes = slower
+    return [*parts, planes]
 
 
-def _above(part: Float32, expected: Float32, matte: Float32) -> Float32:
+def _above(part: Float32, expected: Float32, matte: Float32, within: Float32) -> Float32:
     """Wiener's gain on what a mark's power has above the expected."""
-    power = _mean(part * part, matte, _WINDOW)
+    power = _power(part, matte, _WINDOW, within)
     return np.asarray(part * np.maximum(1 - expected / np.maximum(power, _LEAST), 0), np.float32)
 
 
@@ -131,29 +133,43 @@ def _along(difference: Float32, matte: Float32) -> Float32:
     spread = np.sqrt(np.square(upright - level) + 4 * np.square(both))
     none, full = _RIDGE
     share = np.clip((spread / np.maximum(upright + level, _LEAST) - np.float32(none)) / np.float32(full - none), 0, 1)
-    turn = 0.5 * np.arctan2(2 * both, upright - level) + np.float32(np.pi / 2)
-    mean, weight = _followed(difference, (matte == 1).astype(np.float32), np.cos(turn), np.sin(turn))
-    share *= (weight >= _FEWEST) & (matte > 0)
-    return np.asarray(difference + (mean - difference) * share[..., None], np.float32)
+    at = np.nonzero((share > 0) & (matte > 0))
+    turn = 0.5 * np.arctan2(2 * both[at], (upright - level)[at]) + np.float32(np.pi / 2)
+    mean, weight = _followed(difference, matte == 1, at, np.sin(turn), np.cos(turn))
+    line = difference.copy()
+    line[at] += (mean - difference[at]) * (share[at] * (weight >= _FEWEST))[:, None]
+    return line
 
 
-def _followed(values: Float32, weight: Float32, x: Float32, y: Float32) -> tuple[Float32, Float32]:
-    """Weighted mean of the values along each pixel's direction (x, y), and the weights' sum."""
-    rows, columns = np.indices(weight.shape, np.float32)
-    total, weights = np.zeros_like(values), np.zeros_like(weight)
-    for step in range(-_ALONG, _ALONG + 1):
-        at = columns + np.float32(step) * x, rows + np.float32(step) * y
-        share = np.floor(cv2.remap(weight, *at, cv2.INTER_LINEAR) + np.float32(0.01))  # wholly inside, or not at all
-        total += cv2.remap(values, *at, cv2.INTER_LINEAR) * share[..., None]
-        weights += share
-    return np.asarray(total / np.maximum(weights, np.float32(1))[..., None], np.float32), weights
+def _followed(
+    values: Float32, counts: NDArray[np.bool_], at: tuple[NDArray[np.intp], ...], down: Float32, across: Float32
+) -> tuple[Float32, Float32]:
+    """Mean of the values along a direction through n pixels, (n, 3), and from how many steps each is."""
+    steps = np.arange(-_ALONG, _ALONG + 1, dtype=np.float32)[:, None]
+    y, x = at[0] + steps * down, at[1] + steps * across
+    top, left = np.floor(y).astype(np.intp), np.floor(x).astype(np.intp)
+    low, right = (y - top).astype(np.float32), (x - left).astype(np.float32)
+    height, width = counts.shape
+    sample, inside = np.zeros((*y.shape, 3), np.float32), np.ones(y.shape, np.bool_)
+    for row, vertical in ((top, 1 - low), (top + 1, low)):
+        for column, level in ((left, 1 - right), (left + 1, right)):
+            share = vertical * level
+            there = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            place = np.where(there, row, 0), np.where(there, column, 0)
+            inside &= (counts[place] & there) | (share == 0)
+            sample += values[place] * share[..., None]
+    weights = inside.sum(axis=0, dtype=np.float32)
+    return (sample * inside[..., None]).sum(axis=0) / np.maximum(weights, np.float32(1))[:, None], weights
 
 
-def _mean(values: Float32, weight: Float32, edge: int) -> Float32:
-    """Weighted mean in a square around each pixel; 0 where there is no weight."""
-    size = (edge, edge)
-    mean = cv2.blur(values * weight, size) / np.maximum(cv2.blur(weight, size), np.float32(1e-4))
-    return np.asarray(np.maximum(mean, 0))  # of no negative values: a running sum may end a last bit below 0
+def _power(values: Float32, weight: Float32, edge: int, weights: Float32) -> Float32:
+    """Weighted mean of the squares in a square around each pixel; 0 where there is no weight."""
+    mean = cv2.blur(values * values * weight[..., None], (edge, edge)) / weights
+    return np.asarray(np.maximum(mean, 0))  # a running sum may end a last bit below 0
+
+
+def _weights(weight: Float32, edge: int) -> Float32:
+    return np.asarray(np.maximum(cv2.blur(weight, (edge, edge)), np.float32(1e-4))[..., None])
 
 
 def _turned(pixels: Float32, axes: Float32) -> Float32:
@@ -168,11 +184,9 @@ def _variances(picture: Float32, model: GrainModel | None) -> Float32:
         return np.zeros_like(picture)
     deviation = model.deviation_at(np.nan_to_num(picture))
     variances = np.zeros_like(picture)
-    for axis, weights in enumerate(_AXES):
-        for one in range(3):
-            for two in range(3):
-                factor = np.float32(weights[one] * weights[two] * np.float32(model.correlation[one][two]))
-                variances[..., axis] += factor * deviation[..., one] * deviation[..., two]
+    for one, two in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)):
+        factors = _AXES[:, one] * _AXES[:, two] * np.float32(model.correlation[one][two] * (1 + (one != two)))
+        variances += (deviation[..., one] * deviation[..., two])[..., None] * factors
     return np.maximum(variances, 0)
 
 
