@@ -20,6 +20,7 @@ _PART = 0.5  # of the power that the surroundings lead one to expect: more spare
 _ALONG = 6  # pixels that a line is followed to either side
 _RIDGE = (0.3, 0.8)  # coherence from which a mark counts as a line, and as nothing else
 _FEWEST = 5.0  # pixels that a mean along a line needs
+_OPAQUE = 0.1  # net: half of it as a line's strength still lets texture through, half as much again none
 _STRONG = (3.0, 7.0)  # deviations of the grain: a fainter mark leaves enough of it, a stronger one none
 _LEAST = np.float32(1e-20)
 
@@ -136,8 +137,10 @@ def _along(difference: Float32, matte: Float32) -> Float32:
     at = np.nonzero((share > 0) & (matte > 0))
     turn = 0.5 * np.arctan2(2 * both[at], (upright - level)[at]) + np.float32(np.pi / 2)
     mean, weight = _followed(difference, matte == 1, at, np.sin(turn), np.cos(turn))
+    strength = np.sqrt(np.square(mean).mean(axis=1)) / np.float32(_OPAQUE)
+    share = share[at] * (weight >= _FEWEST) * np.clip(np.float32(1.5) - strength, 0, 1)
     line = difference.copy()
-    line[at] += (mean - difference[at]) * (share[at] * (weight >= _FEWEST))[:, None]
+    line[at] += (mean - difference[at]) * share[:, None]
     return line
 
 
