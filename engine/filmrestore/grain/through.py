@@ -17,10 +17,6 @@ _WINDOW = 5  # edge of the square, pixels, in which a mark's own power is judged
 _AROUND = 17  # and of that in which the difference beside it is
 _REACH = 16
 _PART = 0.5  # of the power that the surroundings lead one to expect: more spares false marks, and true ones too
-_ALONG = 6  # pixels that a line is followed to either side
-_RIDGE = (0.3, 0.8)  # coherence from which a mark counts as a line, and as nothing else
-_FEWEST = 5.0  # pixels that a mean along a line needs
-_OPAQUE = 0.1  # net: half of it as a line's strength still lets texture through, half as much again none
 _STRONG = (3.0, 7.0)  # deviations of the grain: a fainter mark leaves enough of it, a stronger one none
 _LEAST = np.float32(1e-20)
 
@@ -43,8 +39,7 @@ def show_through(
     The scan less the clean picture is the mark, and besides that the scan's grain and whatever the clean picture has
     wrong. How strong these two are is seen right beside the mark, and by the model. Each band of the difference loses
     what exceeds them, by Wiener's gain; the rest is no damage, and stays as it was scanned. So an opaque mark is
-    replaced, a faint one is taken off, and a false one changes little. Along a line, whose strength changes slowly,
-    what does change is no damage, either.
+    replaced, a faint one is taken off, and a false one changes little.
 
     Args:
         net: The scan, shape (h, w, 3), net.
@@ -97,16 +92,14 @@ def hidden(net: Float32, mended: Float32, matte: Float32, model: GrainModel) -> 
 
 def _damage(difference: Float32, noise: Float32, shares: tuple[float, ...], matte: Float32, beside: Float32) -> Float32:
     """The share of the difference that is damage, (h, w, 3), axis by axis."""
-    line = _along(difference, matte)
-    outside = (
-        difference * beside[..., None]
-    )  # by itself, or what smoothing brings out of a mark would be taken for noise
+    # Split by itself: what smoothing brings out of a mark would be taken for noise.
+    outside = difference * beside[..., None]
     around, within = _weights(beside, _AROUND), _weights(matte, _WINDOW)
-    expected = np.maximum(noise, _power(outside, beside, _AROUND, around))
-    damage = _above(difference - line, expected, matte, within)
-    for share, part, other in zip(shares, _split(line), _split(outside), strict=True):
+    damage = np.zeros_like(difference)
+    for share, part, other in zip(shares, _split(difference), _split(outside), strict=True):
         expected = np.maximum(noise * np.float32(share), _power(other, beside, _AROUND, around))
-        damage += _above(part, np.float32(_PART) * expected, matte, within)
+        power = np.maximum(_power(part, matte, _WINDOW, within), _LEAST)
+        damage += part * np.maximum(1 - np.float32(_PART) * expected / power, 0)
     return damage
 
 
@@ -118,51 +111,6 @@ def _split(planes: Float32) -> list[Float32]:
         parts.append(planes - slower)
         planes = slower
     return [*parts, planes]
-
-
-def _above(part: Float32, expected: Float32, matte: Float32, within: Float32) -> Float32:
-    """Wiener's gain on what a mark's power has above the expected."""
-    power = _power(part, matte, _WINDOW, within)
-    return np.asarray(part * np.maximum(1 - expected / np.maximum(power, _LEAST), 0), np.float32)
-
-
-def _along(difference: Float32, matte: Float32) -> Float32:
-    """The difference averaged along the ridges that it has, as far as it has any."""
-    grey = cv2.GaussianBlur(difference[..., 0] * matte, (5, 5), 0.8, borderType=cv2.BORDER_REFLECT_101)
-    across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-    both, level, upright = (cv2.blur(part, (9, 9)) for part in (across * down, down * down, across * across))
-    spread = np.sqrt(np.square(upright - level) + 4 * np.square(both))
-    none, full = _RIDGE
-    share = np.clip((spread / np.maximum(upright + level, _LEAST) - np.float32(none)) / np.float32(full - none), 0, 1)
-    at = np.nonzero((share > 0) & (matte > 0))
-    turn = 0.5 * np.arctan2(2 * both[at], (upright - level)[at]) + np.float32(np.pi / 2)
-    mean, weight = _followed(difference, matte == 1, at, np.sin(turn), np.cos(turn))
-    strength = np.sqrt(np.square(mean).mean(axis=1)) / np.float32(_OPAQUE)
-    share = share[at] * (weight >= _FEWEST) * np.clip(np.float32(1.5) - strength, 0, 1)
-    line = difference.copy()
-    line[at] += (mean - difference[at]) * share[:, None]
-    return line
-
-
-def _followed(
-    values: Float32, counts: NDArray[np.bool_], at: tuple[NDArray[np.intp], ...], down: Float32, across: Float32
-) -> tuple[Float32, Float32]:
-    """Mean of the values along a direction through n pixels, (n, 3), and from how many steps each is."""
-    steps = np.arange(-_ALONG, _ALONG + 1, dtype=np.float32)[:, None]
-    y, x = at[0] + steps * down, at[1] + steps * across
-    top, left = np.floor(y).astype(np.intp), np.floor(x).astype(np.intp)
-    low, right = (y - top).astype(np.float32), (x - left).astype(np.float32)
-    height, width = counts.shape
-    sample, inside = np.zeros((*y.shape, 3), np.float32), np.ones(y.shape, np.bool_)
-    for row, vertical in ((top, 1 - low), (top + 1, low)):
-        for column, level in ((left, 1 - right), (left + 1, right)):
-            share = vertical * level
-            there = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            place = np.where(there, row, 0), np.where(there, column, 0)
-            inside &= (counts[place] & there) | (share == 0)
-            sample += values[place] * share[..., None]
-    weights = inside.sum(axis=0, dtype=np.float32)
-    return (sample * inside[..., None]).sum(axis=0) / np.maximum(weights, np.float32(1))[:, None], weights
 
 
 def _power(values: Float32, weight: Float32, edge: int, weights: Float32) -> Float32:
