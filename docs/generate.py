@@ -16,7 +16,7 @@ grain. Each setting below is an option of the command of that name, a key of its
 and a knob of the same name in the hosts. A value comes from its own option, else from the file, else from `--preset`,
 else from the default here.
 
-This page is made from `engine/filmrestore/settings.py` by `make docs`.
+This page is made from `engine/filmrestore/settings` by `make docs`.
 """
 
 NODES: tuple[tuple[str, str, type[Settings]], ...] = (

@@ -30,7 +30,14 @@ __all__ = [
     "runtime_folder",
     "server_path",
 ]
-FILES = ("errors.py", "settings.py", "protocol.py", "finding.py", "line.py", "client.py")
+FILES = (
+    "errors.py",
+    *(f"settings/{name}.py" for name in ("__init__", "base", "restore", "grain", "degrade", "presets")),
+    "protocol.py",
+    "finding.py",
+    "line.py",
+    "client.py",
+)
 """The files of this package that a host's own Python needs, and all that it needs."""
 START_S = 120.0
 """Seconds that an engine may take to start: it loads its libraries and weights."""

@@ -68,8 +68,6 @@ _ALPHA = "alpha"
 NODES: Dict[str, Type[Settings]] = {"restore": RestoreSettings, "degrade": DegradeSettings, "grain": GrainSettings}
 
 Header = Dict[str, Any]
-Offer = Tuple[str, int, str]
-"""Plane, frame number, change: what a client can put, and by which name the server knows it."""
 
 _IMAGE = {"shape": "shape", "dtype": "text", "colourspace": "text"}
 _PLACE = {"slot?": "count", "generation?": "count", "offset?": "count"}

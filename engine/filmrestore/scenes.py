@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from .media import Shot
 
 Float32 = NDArray[np.float32]
-Progress = Callable[[str, int, int], None]
 
 THUMBNAIL = 288
 """Long edge of a thumbnail, pixels; cuts are looked for at a third of it."""
@@ -140,20 +138,6 @@ def _difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     middle = b[height : b.shape[0] - height, width : b.shape[1] - width]
     _, _, (x, y), _ = cv2.minMaxLoc(cv2.matchTemplate(a, middle, cv2.TM_SQDIFF))
     return float(cv2.absdiff(a[y : y + middle.shape[0], x : x + middle.shape[1]], middle).mean())
-
-
-def find_cuts(shot: Shot, colour: Colour | None = None, progress: Progress | None = None) -> tuple[int, ...]:
-    """The cuts of all frames that the source holds, in one pass over them.
-
-    Raises:
-        InputError: a frame cannot be read.
-    """
-    finder = CutFinder()
-    for done, number in enumerate(shot.available, 1):
-        finder.add(number, thumbnail(shot.read(number).picture(), colour, white=shot.format.white))
-        if progress is not None:
-            progress("cuts", done, len(shot.available))
-    return finder.finish()
 
 
 def read_cuts(path: str | Path, shot: Shot) -> tuple[int, ...]:

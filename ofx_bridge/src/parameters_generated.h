@@ -1,5 +1,5 @@
 // The nodes' settings as parameters.
-// Made from engine/filmrestore/settings.py by ofx_bridge/generate.py: edit neither numbers nor words here.
+// Made from engine/filmrestore/settings by ofx_bridge/generate.py: edit neither numbers nor words here.
 #pragma once
 
 #include "parameter.h"

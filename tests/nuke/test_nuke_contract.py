@@ -39,7 +39,7 @@ def test_only_published_names_of_nuke_are_used(source: Path) -> None:
 
 def test_only_the_standard_library_nuke_and_the_client_are_imported() -> None:
     allowed = {"nuke", "filmrestore_nuke", "filmrestore"}
-    of_client = {"filmrestore", *(f"filmrestore.{name[:-3]}" for name in FILES)}
+    of_client = {"filmrestore", *(f"filmrestore.{name[:-3].removesuffix('/__init__')}" for name in FILES)}
     for source in SOURCES:
         for node in ast.walk(ast.parse(source.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -58,9 +58,9 @@ def test_the_plug_in_is_read_by_old_and_new_pythons_as_it_is_installed(python: P
     home = tmp_path / "filmrestore_nuke"
     shutil.copytree(PLUGIN, home, ignore=shutil.ignore_patterns("__pycache__"))
     vendor = home / "vendor" / "filmrestore"
-    vendor.mkdir(parents=True)
     for name in ("__init__.py", *FILES):
-        shutil.copy(ROOT / "engine" / "filmrestore" / name, vendor)
+        (vendor / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "engine" / "filmrestore" / name, vendor / name)
     (home / "engine.json").write_text('{"python": "/opt/engine/bin/python", "device": "cuda:0"}')
     code = (
         "import sys, types; nuke = types.ModuleType('nuke'); nuke.GUI = False; sys.modules['nuke'] = nuke\n"

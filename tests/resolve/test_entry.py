@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from filmrestore.client import FILES
+
 from .conftest import ROOT
 
 SCRIPTS = ROOT / "resolve_script"
@@ -38,11 +40,9 @@ def installed(tmp_path: Path) -> Path:
     for name in ("Comp", "Edit", "Utility", "filmrestore_resolve"):
         shutil.copytree(SCRIPTS / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     vendor = folder / "filmrestore_resolve" / "vendor" / "filmrestore"
-    vendor.mkdir(parents=True)
-    for name in ("__init__", "errors", "protocol", "client", "settings", "finding", "line"):
-        source = ROOT / "engine" / "filmrestore" / f"{name}.py"
-        if source.exists():
-            shutil.copy(source, vendor)
+    for name in ("__init__.py", *FILES):
+        (vendor / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "engine" / "filmrestore" / name, vendor / name)
     record = {"python": "/nowhere/python", "device": "cuda:7"}
     (folder / "filmrestore_resolve" / "engine.json").write_text(json.dumps(record))
     return folder

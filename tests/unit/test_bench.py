@@ -2,13 +2,13 @@
 
 import json
 import math
-from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from bench_clips import clean_clip
 
 from filmrestore.bench import (
     BENCHES,
@@ -40,19 +40,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def clean_dir(tmp_path_factory) -> Path:
-    """A folder with one short clean clip under the name of a real one: a disc crossing a still texture."""
-    import av
-
-    folder = tmp_path_factory.mktemp("clean")
-    texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (368, 400, 3), np.uint8), (0, 0), 3)
-    with av.open(str(folder / "dashcam.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(24))
-        stream.width, stream.height, stream.pix_fmt = 400, 368, "yuv420p"
-        for n in range(4):
-            picture = cv2.circle(texture.copy(), (80 + 30 * n, 184), 40, (220, 210, 190), -1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
-    return folder
+    return clean_clip(tmp_path_factory.mktemp("clean"), frames=4)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from bench_clips import clean_clip
 
 import fakes
 from filmrestore.bench import CLAIMS, BenchOptions
@@ -42,19 +42,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def clean_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one short clean clip under the name of a real one: a disc crossing a still texture."""
-    import av
-
-    folder = tmp_path_factory.mktemp("clean")
-    texture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (368, 400, 3), np.uint8), (0, 0), 3)
-    with av.open(str(folder / "dashcam.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(24))
-        stream.width, stream.height, stream.pix_fmt = 400, 368, "yuv420p"
-        for n in range(5):
-            picture = cv2.circle(texture.copy(), (80 + 30 * n, 184), 40, (220, 210, 190), -1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
-    return folder
+    return clean_clip(tmp_path_factory.mktemp("clean"), frames=5)
 
 
 @pytest.fixture

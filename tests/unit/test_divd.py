@@ -150,7 +150,7 @@ def test_four_frames_are_seen_and_the_middle_two_kept(weights: Path) -> None:
     assert FACTS.patch % new_net("divd-s").multiple == 0
 
 
-@pytest.mark.parametrize("prediction", ["v_prediction", "epsilon"])
+@pytest.mark.parametrize("prediction", ["sample", "epsilon"])
 @pytest.mark.parametrize("steps", [1, 8])
 def test_a_model_that_knows_the_answer_gives_it_back(prediction: str, steps: int) -> None:
     blurred, sharp = window()[None], window(seed=1)[None]
@@ -159,8 +159,7 @@ def test_a_model_that_knows_the_answer_gives_it_back(prediction: str, steps: int
 
     def model(noisy: torch.Tensor, seen: torch.Tensor, step: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor, ...]:
         alpha = schedule.alphas_cumprod[step].view(-1, 1, 1, 1, 1)
-        noise = (noisy - alpha.sqrt() * change) / (1 - alpha).sqrt()
-        told = alpha.sqrt() * noise - (1 - alpha).sqrt() * change if prediction == "v_prediction" else noise
+        told = change if prediction == "sample" else (noisy - alpha.sqrt() * change) / (1 - alpha).sqrt()
         return told, torch.zeros_like(seen[:, :, :1])
 
     drawn = torch.randn(blurred.shape, generator=torch.Generator().manual_seed(9))

@@ -20,6 +20,7 @@ from filmrestore.restorers.frdm.base import MARGIN as WIDER
 from filmrestore.restorers.frdm.blocks import GlobalFusion, PromptSocket, TemporalAttention, position_mask
 from filmrestore.restorers.frdm.calibration import Calibration
 from filmrestore.restorers.frdm.fill import fill
+from filmrestore.restorers.frdm.guidance import spike_against_grain
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet, new_net
 from filmrestore.restorers.frdm.noise import noise
 from filmrestore.restorers.frdm.restorer import CORE, FACTS, MARGIN, FrdmRestorer, _origin, _parts
@@ -323,6 +324,22 @@ def test_denoiser_starts_at_the_base():
     start, x, inside = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
     clean = net.denoise(x, torch.ones(2), x, start, inside, inside / 2, guidance.features_of(windows, frames))
     assert torch.equal(clean, start)
+
+
+def test_a_spike_counts_by_the_grain_and_not_by_its_size():
+    generator = torch.Generator().manual_seed(0)
+    before, after = (torch.randn(1, 3, 48, 48, generator=generator) for _ in range(2))
+    mark = torch.zeros(1, 3, 48, 48)
+    mark[..., 22:25, 22:25] = 4.0
+    fine, coarse = (spike_against_grain(a * (before + mark), a * (after + mark), 3) for a in (0.03, 0.09))
+    torch.testing.assert_close(fine, coarse, atol=0.02, rtol=0)
+    assert fine[0, 0, 23, 23] > 2 * fine[0, 0, :16].abs().max()
+    torch.testing.assert_close(spike_against_grain(-before, -after, 5), -spike_against_grain(before, after, 5))
+
+
+def test_what_one_neighbour_shares_is_no_spike():
+    before, after = torch.full((1, 3, 32, 32), 0.2), torch.zeros(1, 3, 32, 32)
+    assert not spike_against_grain(before, after, 3).any()
 
 
 def test_every_weight_learns():

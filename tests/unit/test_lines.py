@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 from film import read_codes, write_image
-from filmrestore.across import WIDEST, join, shine
 from filmrestore.analysis import Analysis, LastingScratch
 from filmrestore.analysis.columns import ScratchFinder
 from filmrestore.analysis.ridges import reduction, strips_of
@@ -18,6 +17,7 @@ from filmrestore.colour import open_colour
 from filmrestore.fixes import Ledger
 from filmrestore.frame import Format, Frame
 from filmrestore.nodes.job import RestoreJob
+from filmrestore.nodes.line_repair import WIDEST, join, shine
 from filmrestore.nodes.lines import chosen, line_map
 from filmrestore.nodes.restore import restore
 from filmrestore.restorers.base import REGISTRY

@@ -128,6 +128,7 @@ def test_hosts_load_the_client_in_python_3_9_as_loose_files(tmp_path: Path) -> N
     package = tmp_path / "adapter"
     package.mkdir()
     for name in client.FILES:
+        (package / name).parent.mkdir(exist_ok=True)
         (package / name).write_bytes((ROOT / "engine" / "filmrestore" / name).read_bytes())
     (package / "__init__.py").write_text("")
     code = (

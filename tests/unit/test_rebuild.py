@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from restoring import job, ledger_of, quickly
 
 from film import read_codes
 from filmrestore.colour import encode_net
@@ -18,18 +19,13 @@ from filmrestore.fixes.verify import VerifyJob, verify
 from filmrestore.grain import stock
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
-from filmrestore.restorers.base import REGISTRY
 from filmrestore.settings import RestoreSettings
 from filmrestore.wide.rebuild import rebuild
 from wide_shots import coded, moving, plate, write
 
 F32 = NDArray[np.float32]
-
-
-@pytest.fixture(autouse=True)
-def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
-    cv2.setNumThreads(1)
-    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
+pytestmark = pytest.mark.usefixtures("median_restorer")
+cv2.setNumThreads(1)
 
 
 def psnr(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
@@ -89,34 +85,21 @@ def reel(tmp_path_factory: pytest.TempPathFactory) -> Reel:
     return Reel(tmp_path_factory.mktemp("reel"))
 
 
-def job(reel: Reel, out: Path, **changes: object) -> RestoreJob:
-    plain: dict[str, object] = {
-        "source": reel.pattern,
-        "output": str(out / "clean.####.png"),
-        "settings": RestoreSettings(deflicker=0.5),
-        "threads": 1,
-        "colourspace": "srgb",
-        "rebuild": "missing,1009",
-    }
-    return RestoreJob(**{**plain, **changes})  # type: ignore[arg-type]
+def rebuilding(reel: Reel, out: Path, **changes: object) -> RestoreJob:
+    plain: dict[str, object] = {"settings": RestoreSettings(deflicker=0.5), "rebuild": "missing,1009"}
+    return job(reel.pattern, out, **plain | changes)
 
 
 @pytest.fixture(scope="module")
 def whole(reel: Reel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(REGISTRY, "frdm", "fakes:load")
-        done = restore(job(reel, out))
+    done = quickly(rebuilding(reel, out))
     assert not done.failed and done.restored == 12
     return out
 
 
 def shares_of(out: Path, number: int) -> NDArray[np.float64]:
     return np.asarray(read_codes(out / f"clean.{number}.png"), np.float64) / 65535
-
-
-def ledger_of(out: Path) -> Path:
-    return next(out.glob("*.ledger"))
 
 
 @pytest.mark.parametrize("number", [1006, 1009])
@@ -153,33 +136,33 @@ def test_the_result_verifies_and_apply_gives_the_same_bits(reel: Reel, whole: Pa
 def test_chunks_give_the_bits_of_the_whole(reel: Reel, whole: Path, tmp_path: Path) -> None:
     analysis = str(next(whole.glob("*.analysis.json")))
     for span in ("1001-1006", "1007-1008", "1009-1012"):
-        restore(job(reel, tmp_path, span=span, analysis=analysis))
+        restore(rebuilding(reel, tmp_path, span=span, analysis=analysis))
     for path in whole.glob("clean.*.png"):
         assert np.array_equal(read_codes(path), read_codes(tmp_path / path.name))
 
 
 def test_a_second_run_leaves_rebuilt_frames_alone(reel: Reel, whole: Path) -> None:
-    done = restore(job(reel, whole))
+    done = restore(rebuilding(reel, whole))
     assert done.skipped == 12 and done.restored == 0
 
 
 def test_a_frame_beside_a_cut_fails_and_says_why(reel: Reel, tmp_path: Path) -> None:
     cuts = tmp_path / "cuts.txt"
     cuts.write_text("1007\n")
-    done = restore(job(reel, tmp_path / "out", cuts=str(cuts), on_error="skip", rebuild="missing"))
+    done = restore(rebuilding(reel, tmp_path / "out", cuts=str(cuts), on_error="skip", rebuild="missing"))
     assert set(done.failed) == {1006} and "cut between 1005 and 1007" in done.failed[1006]
 
 
 def test_too_many_in_a_row_fail(reel: Reel, tmp_path: Path) -> None:
-    done = restore(job(reel, tmp_path, on_error="skip", rebuild="1004-1008", span="1003-1009"))
+    done = restore(rebuilding(reel, tmp_path, on_error="skip", rebuild="1004-1008", span="1003-1009"))
     assert set(done.failed) == {1004, 1005, 1006, 1007, 1008} and "at most 4" in done.failed[1005]
 
 
 def test_a_missing_frame_that_nobody_asked_for_is_still_refused(reel: Reel, tmp_path: Path) -> None:
     with pytest.raises(MissingFrames, match="--rebuild missing"):
-        restore(job(reel, tmp_path, rebuild="1009"))
+        restore(rebuilding(reel, tmp_path, rebuild="1009"))
 
 
 def test_the_ends_of_a_reel_are_refused(reel: Reel, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="lies at an end"):
-        restore(job(reel, tmp_path, rebuild="1001"))
+        restore(rebuilding(reel, tmp_path, rebuild="1001"))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from restoring import SETTINGS, job
+from restoring import SETTINGS, bytes_of, job, quickly
 
 from film import SPECKS, picture, read_codes, write_image
 from filmrestore.analysis import Analysis, analyse
@@ -32,7 +32,6 @@ from filmrestore.nodes.ranks import Ranks
 from filmrestore.nodes.restore import restore
 from filmrestore.nodes.windows import most_read, plan_units, without
 from filmrestore.protocol import repeats_in, window_of
-from filmrestore.restorers.base import REGISTRY
 
 FILM = (1000, 1001, 1002, 1003, 1003, 1004, 1005, 1006, 1006, 1006, 1007, 1008, 1009)
 """Frame of the film that each frame of the reel shows, from 1000 on."""
@@ -63,17 +62,11 @@ def clean(folder: Path) -> dict[int, NDArray[np.generic]]:
     return {int(path.name.split(".")[1]): read_codes(path) for path in sorted(folder.glob("clean.*.png"))}
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("clean.*.png"))}
-
-
 @pytest.fixture(scope="module")
 def whole(scan: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The reel restored in one run, with mattes, tiles, ledger and analysis."""
     out = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(REGISTRY, "frdm", "fakes:load")
-        report = restore(job(scan, out, matte_out=str(out / "matte.####.png"), cache=str(out / "tiles")))
+    report = quickly(job(scan, out, matte_out=str(out / "matte.####.png"), cache=str(out / "tiles")))
     assert report.restored == len(REEL) and not report.failed
     return out
 

@@ -11,7 +11,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 from msgspec import structs
-from restoring import SETTINGS, job
+from restoring import SETTINGS, bytes_of, job, quickly
 
 from film import SPECKS, picture, read_codes, write_image, write_shot
 from filmrestore import __version__
@@ -21,7 +21,6 @@ from filmrestore.fixes import Ledger
 from filmrestore.frame import Box, Frame
 from filmrestore.media import Writer
 from filmrestore.nodes.restore import restore
-from filmrestore.restorers.base import REGISTRY
 
 pytestmark = pytest.mark.usefixtures("median_restorer")
 
@@ -35,16 +34,10 @@ def codes_of(folder: Path, extension: str = "png") -> dict[str, np.ndarray]:
     return {path.name: read_codes(path) for path in sorted(folder.glob(f"*.{extension}"))}
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("clean.*.png"))}
-
-
 @pytest.fixture(scope="module")
 def whole(scan: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(REGISTRY, "frdm", "fakes:load")
-        restore(job(scan, out))
+    quickly(job(scan, out))
     return bytes_of(out)
 
 

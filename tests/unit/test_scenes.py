@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from filmrestore.errors import CorruptFile, InputError, UsageError
-from filmrestore.scenes import CutFinder, find_cuts, read_cuts, thumbnail, timecode_frames
+from filmrestore.scenes import CutFinder, read_cuts, thumbnail, timecode_frames
 
 Float32 = NDArray[np.float32]
 
@@ -87,21 +87,6 @@ def test_a_thumbnail_keeps_the_mean_of_odd_single_channel_and_float_pictures() -
     light = rng.random((271, 403, 3), dtype=np.float32)
     light[5, 5] = np.nan
     assert np.isfinite(thumbnail(light, None)).all()
-
-
-def test_find_cuts_reads_each_available_frame_once() -> None:
-    frames = [np.rint(f * 255).astype(np.uint8) for f in scene(1, 8) + scene(2, 8)]
-    read: list[int] = []
-
-    def picture(number: int) -> Any:
-        read.append(number)
-        return SimpleNamespace(picture=lambda: frames[number - 1])
-
-    source: Any = SimpleNamespace(available=tuple(range(1, 17)), format=SimpleNamespace(white=255.0), read=picture)
-    calls: list[tuple[str, int, int]] = []
-    assert find_cuts(source, progress=lambda *call: calls.append(call)) == (9,)
-    assert read == list(range(1, 17))
-    assert calls[-1] == ("cuts", 16, 16)
 
 
 def test_a_list_names_frames_by_their_own_numbers(tmp_path: Path) -> None:

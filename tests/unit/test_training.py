@@ -14,13 +14,14 @@ from training_runs import assert_same_run, make_data, stop_at
 
 from filmrestore.errors import Cancelled, InputError, UsageError
 from filmrestore.motion import NEXT, PREVIOUS
-from filmrestore.restorers.frdm.network import FrdmNet
+from filmrestore.restorers.frdm.network import SIZES, FrdmNet
 from filmrestore.restorers.frdm.weights import load_weights
 from filmrestore.training import Stage, TrainJob, job_of, train
 from filmrestore.training.batches import Windows, turned
 from filmrestore.training.checkpoint import NAME
 from filmrestore.training.footage import Footage, open_footage
 from filmrestore.training.job import seconds
+from filmrestore.training.look import unsteady
 from filmrestore.training.lookalikes import LOOKALIKES
 from filmrestore.training.losses import matte_loss, motion_of
 from filmrestore.training.plot import plot
@@ -30,7 +31,7 @@ from filmrestore.training.validation import classical, measure
 from filmrestore.training.windows import Recipe, draw_sample
 
 RECIPE = Recipe(size=32)
-TINY = {"widths": (8, 8, 16), "denoiser_widths": (8, 8, 16)}
+TINY = SIZES["frdm-test"]
 STAGES = (
     Stage(name="guidance", share=0.5, size=32, batch=2),
     Stage(name="sampler", share=0.5, size=32, batch=2, rate=0.5),
@@ -155,6 +156,14 @@ def test_motion_is_nought_in_a_still_window_and_full_where_it_changes() -> None:
     truth[:, 2, :, :, 8:] = 0.9
     assert float(motion_of(truth)[0, 2, 0, 8, 15]) == 1.0
     assert float(motion_of(truth)[0, 0, 0, 8, 15]) == 0.0
+
+
+def test_frames_of_other_tones_and_blends_stay_in_light_and_in_shape() -> None:
+    frames = np.random.default_rng(0).random((5, 8, 8, 3), dtype=np.float32)
+    drawn = [unsteady(np.random.default_rng(number), frames) for number in range(60)]
+    changed = [light for light in drawn if not np.array_equal(light, frames)]
+    assert 3 <= len(changed) <= 25
+    assert all(light.shape == frames.shape and light.dtype == np.float32 and light.min() >= 0 for light in changed)
 
 
 @pytest.mark.parametrize("at", [4, 6])

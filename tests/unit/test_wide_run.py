@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from restoring import job, ledger_of, quickly
 
 from film import read_codes, write_image
 from filmrestore.errors import LedgerError, UsageError
@@ -15,20 +16,14 @@ from filmrestore.fixes import Ledger
 from filmrestore.fixes.replay import ApplyJob, apply
 from filmrestore.fixes.verify import VerifyJob, verify
 from filmrestore.frame import Box
-from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.live import Ask, Key, LiveEngine, Plate
 from filmrestore.nodes.restore import restore
-from filmrestore.restorers.base import REGISTRY
 from filmrestore.settings import RestoreSettings
 from wide_shots import moving, plate, write
 
 FIRST = 1001
 SETTINGS = RestoreSettings(deflicker=1.0, deflicker_uneven=0.5, unfade=0.5, stabilise=1.0, grain=0.0)
-
-
-@pytest.fixture(autouse=True)
-def median_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(REGISTRY, "frdm", "fakes:load")
+pytestmark = pytest.mark.usefixtures("median_restorer")
 
 
 @pytest.fixture(scope="module")
@@ -43,28 +38,11 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write(tmp_path_factory.mktemp("scan"), frames)
 
 
-def job(scan: str, out: Path, **changes: object) -> RestoreJob:
-    plain: dict[str, object] = {
-        "source": scan,
-        "output": str(out / "clean.####.png"),
-        "settings": SETTINGS,
-        "threads": 1,
-        "colourspace": "srgb",
-    }
-    return RestoreJob(**{**plain, **changes})  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
 def whole(scan: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(REGISTRY, "frdm", "fakes:load")
-        restore(job(scan, out))
+    quickly(job(scan, out, settings=SETTINGS))
     return out
-
-
-def ledger_of(out: Path) -> Path:
-    return next(out.glob("*.ledger"))
 
 
 def test_every_frame_has_a_fix_of_each_kind(whole: Path) -> None:
@@ -118,7 +96,7 @@ def test_without_all_of_them_the_result_is_that_of_a_run_without(scan: str, whol
 def test_chunks_give_the_bits_of_the_whole(scan: str, whole: Path, tmp_path: Path) -> None:
     analysis = str(next(whole.glob("*.analysis.json")))
     for span in ("1001-1005", "1009-1014", "1006-1008"):
-        restore(job(scan, tmp_path, span=span, analysis=analysis))
+        restore(job(scan, tmp_path, settings=SETTINGS, span=span, analysis=analysis))
     for path in whole.glob("clean.*.png"):
         assert np.array_equal(read_codes(path), read_codes(tmp_path / path.name))
 
@@ -163,4 +141,4 @@ def test_a_host_gets_the_bits_of_a_run_over_files(tmp_path: Path) -> None:
 
 def test_a_region_and_a_whole_frame_exclude_each_other(scan: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="whole frame"):
-        restore(job(scan, tmp_path, roi=Box(x0=0, y0=0, x1=8, y1=8)))
+        restore(job(scan, tmp_path, settings=SETTINGS, roi=Box(x0=0, y0=0, x1=8, y1=8)))

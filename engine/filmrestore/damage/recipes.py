@@ -57,7 +57,7 @@ def _marks(rng: np.random.Generator) -> dict[str, Any]:
         "burn_size": float(rng.uniform(0.2, 0.6)),
         "splices": _some(rng, 0.05, 40.0, 150.0),
         "polarity": str(rng.choice(["dark", "light", "mixed"], p=[0.3, 0.3, 0.4])),
-        "opacity": float(rng.uniform(0.5, 1.0)),
+        "opacity": float(rng.uniform(0.35, 1.0)),
         "faint": float(rng.uniform(0.05, 0.6)),
         "clumping": float(rng.uniform(0.0, 0.5)),
     }

@@ -25,7 +25,6 @@ FORMS = """an id or its beginning     1001-3f9a0c2e17, 1001-3f9a
   several that must all hold cause:hair frame:1001-1020"""
 
 _ID = re.compile(r"(-?\d+)-[0-9a-f]{4,10}")
-_ID_LENGTH = 10
 _NUMBER = re.compile(r"(confidence|area|change)\s*(<=|>=|<|>)\s*([0-9.eE+-]+)")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..across import join, shine
 from ..colour import Colour
 from ..fixes.guard import is_moving_picture, is_standing_picture
 from ..fixes.model import bit_pattern
@@ -17,6 +16,7 @@ from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, hidden, regrain, show_through
 from ..restorers.base import Origin
 from ..settings import RestoreSettings
+from .line_repair import join, shine
 from .meter import Meter
 from .tiles import Blended
 

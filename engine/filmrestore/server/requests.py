@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,18 +37,6 @@ SPANS: dict[str, tuple[Any, Any]] = {
 }
 
 
-class Request(Protocol):
-    """An open request of a connection."""
-
-    id: int
-
-    def run(self, between: Callable[[], None]) -> None: ...
-
-    def cancel(self) -> bool:
-        """Ends it now; False when it has ended already."""
-        ...
-
-
 class _Open:
     """An end that comes once, whoever comes first: the answer, an error, the client's cancel."""
 
@@ -71,7 +59,7 @@ class _Open:
             raise Cancelled("stopped by the client")
 
     def cancel(self) -> bool:
-        """Ends it; what works on it stops at its next patch."""
+        """Ends it now, and what works on it at its next patch; False when it has ended already."""
         if not self.take_end():
             return False
         self.connection.refuse(self.id, Cancelled("stopped by the client"))

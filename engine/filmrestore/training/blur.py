@@ -19,8 +19,12 @@ from .look import grade
 
 Net = NDArray[np.float32]
 
-SHARP = 0.12
+FASTEST = 16.0
+"""Pixels a frame: what moves farther leaves nothing to learn from."""
+SHARP = 0.06
 """Probability of a window without any blur, so that the network learns to leave it alone."""
+FINE = 0.03
+"""Coarser grain hides what blur has left."""
 STEP = 1.5
 """Pixels that things may move between two exposures that are added up for motion blur."""
 MOST = 24
@@ -50,7 +54,8 @@ def draw_blurred(footage: Footage, seed: int, number: int, size: int, frames: in
     if rng.random() < SHARP:
         blurred = sharp
     graded, scanned = int(rng.integers(1 << 31)), int(rng.integers(1 << 20))
-    settings = replace(random_settings(rng), focus=0.0, motion=0.0)
+    settings = random_settings(rng)
+    settings = replace(settings, focus=0.0, motion=0.0, grain=min(settings.grain, FINE))
     film = Damage(settings, size, size, frame_width=max(float(size), float(rng.uniform(1200.0, 2600.0))))
     sides = []
     for light in (blurred, sharp):
@@ -65,7 +70,7 @@ def draw_blurred(footage: Footage, seed: int, number: int, size: int, frames: in
 
 def _moving(footage: Footage, rng: np.random.Generator, size: int, frames: int) -> tuple[Linear, Linear]:
     """A still that moves, things that cross it, and their motion blur; then maybe soft focus."""
-    speed = speed_of(rng)
+    speed = speed_of(rng, still=0.1, fastest=FASTEST)
     ground = texture(footage, rng, round(size * 1.35 + 4 * speed), float(rng.uniform(1.2, 3.0)))
     centre = (ground.shape[1] / 2, ground.shape[0] / 2)
     move = about(glide(rng, speed), centre, (size / 2, size / 2))
@@ -114,7 +119,7 @@ def _softened(rng: np.random.Generator, frames: Linear) -> Linear:
 
 def _blur(rng: np.random.Generator) -> Callable[[Linear, int], Linear]:
     kind = int(rng.integers(3))
-    amount = float(np.exp(rng.uniform(np.log(0.7), np.log(4.0))))
+    amount = float(np.exp(rng.uniform(np.log(0.7), np.log(3.0))))
     seed, number = int(rng.integers(1 << 31)), int(rng.integers(1 << 20))
     if kind == 0:
         return lambda light, index: _out_of_focus(light, amount * (1.0 + 0.15 * np.sin(0.7 * index + seed % 7)))

@@ -58,6 +58,29 @@ def _light_levels(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
     return levels.astype(np.float32)
 
 
+def unsteady(rng: np.random.Generator, frames: Linear) -> Linear:
+    """Frames that differ in tone, and blends of two: what copies of early film have. Four windows in five stay.
+
+    Both are shared by scan and truth: they are not for the matte.
+    """
+    style = rng.random()
+    if style < 0.12:
+        spread = float(np.exp(rng.uniform(np.log(0.01), np.log(0.08))))
+        lifts = np.maximum(rng.normal(0.0, spread, len(frames)), -0.05)
+        gammas = np.exp(rng.normal(0.0, 2.0 * spread, len(frames)))
+        toned = [
+            np.maximum(frame + np.float32(lift), 0.0) ** np.float32(gamma)
+            for frame, lift, gamma in zip(frames, lifts, gammas, strict=True)
+        ]
+        return np.stack(toned)
+    if style < 0.2:
+        share = np.where(rng.random(len(frames) - 1) < 0.4, rng.uniform(0.2, 0.5, len(frames) - 1), 0.0)
+        blended = frames.copy()
+        blended[:-1] += share.astype(np.float32)[:, None, None, None] * (frames[1:] - frames[:-1])
+        return blended
+    return frames
+
+
 def soften(rng: np.random.Generator, frames: Linear) -> Linear:
     """Blur of the lens and the print, before any damage: half of the windows."""
     if rng.random() < 0.5:

@@ -46,9 +46,10 @@ def objective(network: FrdmNet, batch: Batch, *, sampler: bool, noise: torch.Gen
 
 
 def _kind_loss(logits: Float[Tensor, "bt k h w"], kind: Int[Tensor, "bt h w"]) -> Float[Tensor, ""]:
-    if not bool((kind >= 0).any()):
+    marked = kind >= 0
+    if not bool(marked.any()):
         return logits.sum() * 0.0
-    return functional.cross_entropy(logits, kind, ignore_index=-1)
+    return functional.cross_entropy(logits.movedim(1, -1)[marked], kind[marked])
 
 
 def _bridge_loss(network: FrdmNet, batch: Batch, guidance: Guidance, noise: torch.Generator) -> Float[Tensor, ""]:

@@ -18,7 +18,7 @@ from ..frame import Box
 from ..motion import AGREEMENT, NEXT, PREVIOUS, VALID, evidence
 from .clips import FRAMES, Linear, clean_view
 from .footage import Footage
-from .look import grade, old_transfer, soften
+from .look import grade, old_transfer, soften, unsteady
 from .lookalikes import add_lookalikes
 
 Net = NDArray[np.float32]
@@ -92,7 +92,7 @@ def draw_sample(footage: Footage, seed: int, step: int, recipe: Recipe) -> Sampl
     if rng.random() < recipe.lookalikes:
         add_lookalikes(rng, view.frames)
     frames, whole = grade(rng, view.frames, view.whole)
-    frames = soften(rng, frames)
+    frames = soften(rng, unsteady(rng, frames))
     ends = _ends(rng)
     for index in ends.foreign:
         frames[index] = clean_view(footage, np.random.default_rng((seed, step, 1)), recipe.size).frames[index]

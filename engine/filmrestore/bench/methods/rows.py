@@ -21,7 +21,7 @@ TOLD = " (true matte)"
 """Ends the name of a row that is told where the damage is."""
 
 SHARED = ("analysis", "colour", "fixes", "grain", "motion", "nodes", "patches", "recovery")
-LENDERS = ("restorers/base", "restorers/calibrated", "restorers/runtime", "restorers/frdm", "restorers/prior")
+LENDERS = tuple(f"restorers/{name}" for name in ("base", "calibrated", "folders", "runtime", "frdm", "prior"))
 """Code that every method's answer depends on."""
 
 

@@ -17,11 +17,13 @@ from .blocks import TimedBlock, WindowAttention, step_code
 
 SIZES: dict[str, dict[str, Any]] = {
     "divd": {"widths": (96, 192, 288, 384), "blocks": 2, "shrink": 1},
-    "divd-s": {"widths": (24, 40, 64, 96), "shrink": 2},
-    "divd-test": {"widths": (8, 8, 8, 16), "windows": (3, 2, 1, 1), "shrink": 1},
+    "divd-s": {"widths": (24, 40, 64, 96), "shrink": 2, "bands": 3},
+    "divd-test": {"widths": (8, 8, 8, 16), "windows": (3, 2, 1, 1), "shrink": 1, "bands": 1},
 }
 """Configurations by name: of a published network's size, for CPUs, and for tests."""
 
+BAND_GAIN = 16.0
+"""Of the bands, which are as small as the change that sharpens: the same as that one's."""
 CODE = 64
 TIMES = 96
 
@@ -36,8 +38,10 @@ class DivdNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         windows: M at each size; 0 leaves the attention out.
         per_head: Channels of an attention head.
         frame_codes, relative_bias: The two halves of MRPE.
-        prediction: What is predicted: "v_prediction", or "epsilon" as published.
+        prediction: What is predicted: "sample", the change itself, or "epsilon" as published.
         shrink: Pixels that are folded into channels before the U, along each edge; 1 as published.
+        bands: Octaves of the scan's detail that are shown besides, from the finest; where the change is predicted, each
+            comes back with a gain of its own at each pixel: blur is undone where some detail is left. 0 as published.
 
     Source: H. Long et al., "DIVD: Deblurring with Improved Video Diffusion Model", 2024. What is ours:
     docs/decisions/divd.md.
@@ -53,8 +57,9 @@ class DivdNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         per_head: int = 8,
         frame_codes: bool = True,
         relative_bias: bool = True,
-        prediction: str = "v_prediction",
+        prediction: str = "sample",
         shrink: int = 1,
+        bands: int = 0,
     ) -> None:
         super().__init__()
 
@@ -77,13 +82,13 @@ class DivdNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         last = len(widths) - 1
         self.time = nn.Sequential(nn.Linear(CODE, TIMES), nn.SiLU(), nn.Linear(TIMES, TIMES), nn.SiLU())
-        self.stem = nn.Conv2d(6 * shrink**2, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d((6 + 3 * bands) * shrink**2, widths[0], 3, padding=1)
         self.encoders = nn.ModuleList(level(place, shifted=False) for place in range(last))
         self.downs = nn.ModuleList(nn.Conv2d(widths[place], widths[place + 1], 2, stride=2) for place in range(last))
         self.middle = nn.ModuleList(level(last, shifted=shifted) for shifted in (False, True))
         self.ups = nn.ModuleList(nn.Conv2d(widths[place + 1], widths[place], 1) for place in range(last))
         self.decoders = nn.ModuleList(level(place, shifted=True) for place in range(last))
-        self.head = nn.Conv2d(widths[0], 4 * shrink**2, 3, padding=1)
+        self.head = nn.Conv2d(widths[0], (4 + bands) * shrink**2, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
@@ -111,7 +116,9 @@ class DivdNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         shrink: int = self.config.shrink
         frames: int = self.config.frames
         time = self.time(step_code(step, CODE)).repeat_interleave(frames, dim=0)
-        seen = torch.cat([noisy.flatten(0, 1), 2 * (blurred.flatten(0, 1).clamp(-0.5, 1.5) - 0.45)], dim=1)
+        scan = blurred.flatten(0, 1).clamp(-0.5, 1.5)
+        bands = _bands(scan, self.config.bands)
+        seen = torch.cat([noisy.flatten(0, 1), 2 * (scan - 0.45), *bands], dim=1)
         x = self.stem(functional.pixel_unshuffle(seen, shrink))
         kept = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
@@ -123,9 +130,32 @@ class DivdNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         for place in range(len(kept) - 1, -1, -1):
             x = kept[place] + functional.interpolate(self.ups[place](x), scale_factor=2.0, mode="nearest")
             x = self.decoders[place](x, time, present)
-        x = self.head(functional.silu(x)).float()
-        prediction, logits = (functional.pixel_shuffle(part, shrink) for part in x.split([3 * shrink**2, shrink**2], 1))
+        x = functional.pixel_shuffle(self.head(functional.silu(x)).float(), shrink)
+        prediction, logits, gains = x[:, :3], x[:, 3:4], x[:, 4:]
+        if self.config.prediction == "sample":
+            for place, band in enumerate(bands):
+                prediction = prediction + gains[:, place : place + 1] * band
         return prediction.view(noisy.shape), logits.view(noisy[:, :, :1].shape)
+
+
+def _bands(scan: Float[Tensor, "n 3 h w"], count: int) -> list[Float[Tensor, "n 3 h w"]]:
+    """The scan's detail finer than 1, from 1 to 2, from 2 to 4 pixels ... deviation, scaled as the change is."""
+    bands, left = [], scan
+    for place in range(count):
+        coarser = _soft(scan, 2.0**place)
+        bands.append(BAND_GAIN * (left - coarser))
+        left = coarser
+    return bands
+
+
+def _soft(x: Float[Tensor, "n 3 h w"], sigma: float) -> Float[Tensor, "n 3 h w"]:
+    """Gaussian blur, edges repeated."""
+    reach = math.ceil(2.5 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=x.device) / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).to(x.dtype).expand(3, 1, 2 * reach + 1)
+    padded = functional.pad(x, (reach,) * 4, mode="replicate")
+    along_x = functional.conv2d(padded, kernel[:, :, None, :], groups=3)
+    return functional.conv2d(along_x, kernel[:, :, :, None], groups=3)
 
 
 class _Level(nn.Module):

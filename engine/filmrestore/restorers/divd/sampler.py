@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 SCALE = 16.0
@@ -27,6 +27,18 @@ def learning_schedule(prediction: str) -> Any:
     return DDPMScheduler(num_train_timesteps=LEARNED_STEPS, **_facts(prediction))
 
 
+def shown(schedule: Any, noisy: Float[Tensor, "b t 3 h w"], step: Int[Tensor, b]) -> Float[Tensor, "b t 3 h w"]:
+    """The noisy change as the network is shown it: weaker, the less of the change is left in it.
+
+    From noise alone it is asked for the change; noise that says nothing would only be in the way. Where noise is
+    predicted, as published, it is shown as it is.
+    """
+    if schedule.config.prediction_type != "sample":
+        return noisy
+    signal: Tensor = schedule.alphas_cumprod.to(noisy.device)[step].sqrt()
+    return noisy * signal[:, None, None, None, None].to(noisy.dtype)
+
+
 def taken_steps(prediction: str, steps: int = STEPS) -> list[int]:
     """The steps that `deblur` takes, from noise on."""
     return [int(step) for step in _sampling_schedule(prediction, steps).timesteps]
@@ -42,7 +54,7 @@ def _sampling_schedule(prediction: str, steps: int) -> Any:
 
 def _facts(prediction: str) -> dict[str, Any]:
     """Betas as in DDPM. A step of nothing but noise is learned only where the prediction tells something there."""
-    last = prediction == "v_prediction"
+    last = prediction == "sample"
     return {
         "beta_schedule": "linear",
         "prediction_type": prediction,
@@ -75,6 +87,7 @@ def deblur(
     scheduler = _sampling_schedule(prediction, steps)
     x, logits = drawn, torch.zeros_like(drawn[:, :, :1])
     for step in scheduler.timesteps:
-        told, logits = model(x, blurred, step.to(blurred.device).expand(len(blurred)), present)
+        everywhere = step.to(blurred.device).expand(len(blurred))
+        told, logits = model(shown(scheduler, x, everywhere), blurred, everywhere, present)
         x = scheduler.step(told, step, x, return_dict=False)[0]
     return blurred + x / SCALE, logits

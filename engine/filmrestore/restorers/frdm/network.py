@@ -19,9 +19,9 @@ BRANCH_MODULES = ("fusion", "texture", "temporal")
 """Modules of the guidance branch that can be left out."""
 
 SIZES: dict[str, dict[str, tuple[int, int, int]]] = {
-    "frdm-s": {"widths": (32, 56, 96), "denoiser_widths": (24, 40, 64)},
-    "frdm-m": {"widths": (40, 80, 144), "denoiser_widths": (32, 64, 96)},
-    "frdm-test": {"widths": (8, 8, 16), "denoiser_widths": (8, 8, 16)},
+    "frdm-s": {"widths": (32, 56, 96), "denoiser_widths": (24, 40, 64), "spikes": (3, 5, 9)},
+    "frdm-m": {"widths": (40, 80, 144), "denoiser_widths": (32, 64, 96), "spikes": (3, 5, 9)},
+    "frdm-test": {"widths": (8, 8, 16), "denoiser_widths": (8, 8, 16), "spikes": (3, 5, 9)},
 }
 """Configurations by name; the last is for tests."""
 
@@ -37,6 +37,7 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         kinds: Kinds of damage that are told apart.
         stocks: Film stocks that a prompt may name.
         without: Modules of the guidance branch that it never uses, of `BRANCH_MODULES`: for ablations that are trained.
+        spikes: Edges, odd, of the squares over which spikes in time are measured against the grain; pixels.
 
     Source: HaineiFRDM, in pixel space; what is ours is told in docs/models/frdm.md.
     """
@@ -51,13 +52,14 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         kinds: Sequence[str] = ("dust", "dirt", "hair", "scratch", "stain", "burn"),
         stocks: Sequence[str] = ("negative", "positive", "black and white"),
         without: Sequence[str] = (),
+        spikes: Sequence[int] = (),
     ) -> None:
         super().__init__()
         for word in without:
             if word not in BRANCH_MODULES:
                 raise ValueError(f"without names {word!r}: choose from {', '.join(BRANCH_MODULES)}")
         prompts = (len(kinds) + 1, 3, len(stocks) + 1)
-        self.guidance = GuidanceBranch(tuple(widths), tuple(heads), frames, len(kinds), prompts)
+        self.guidance = GuidanceBranch(tuple(widths), tuple(heads), frames, len(kinds), prompts, tuple(spikes))
         self.denoiser = Denoiser(tuple(denoiser_widths), tuple(widths))
 
     def guide(

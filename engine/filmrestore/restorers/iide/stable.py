@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...errors import UsageError, WeightsError
-from ..prior.folder import config_of, digest_of
+from ..folders import config_of, digest_of
 from ..prior.model import PREDICTIONS
 from .latents import Seen, Words, at
 from .network import Features

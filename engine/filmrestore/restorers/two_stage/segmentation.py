@@ -16,8 +16,7 @@ from ...motion import CHANNELS
 
 KINDS = ("unet", "attention", "r2attention")
 PUBLISHED = (64, 128, 256, 512, 1024)
-REDUCED = (32, 64, 128, 256, 512)
-"""Channels of the report's two sizes, level by level."""
+"""Channels of the report's larger size, level by level."""
 SHIPPED = (24, 48, 96, 192)
 LOW, HIGH = -0.5, 1.5
 """Net units between which the nets look; what lies beyond looks the same as the bound."""

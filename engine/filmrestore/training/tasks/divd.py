@@ -15,7 +15,7 @@ from ...colour import decode_net
 from ...metrics import Error, Found, Share, found_pixels, harm
 from ...restorers.calibrated import Calibrated
 from ...restorers.divd.network import SIZES, DivdNet
-from ...restorers.divd.sampler import LARGEST, SCALE, STEPS, deblur, learning_schedule, taken_steps
+from ...restorers.divd.sampler import LARGEST, SCALE, STEPS, deblur, learning_schedule, shown, taken_steps
 from ..blur import BlurredWindow, draw_blurred
 from ..calibrate import fit_one, some
 from ..footage import Footage
@@ -26,6 +26,8 @@ from ..task import SEED, Figures, Losses, Recipe, Samples, Stage, Task
 FRAMES = 4
 ENDS = 0.12
 """Probability that the window's first or last frame is not there."""
+CHANGE = 4.0
+"""Weight of the loss of the change, in the diffusion's units."""
 FOUND = 0.25
 """Weight of the loss of where there is blur."""
 FIRST = 0.5
@@ -43,8 +45,8 @@ class DivdTask(Task):
     name: ClassVar[str] = "divd"
     recipe: ClassVar[Recipe] = Recipe(
         samples=40_000,
-        stages=(Stage(name="96", share=1.0, size=96, batch=4),),
-        rate=1e-3,
+        stages=(Stage(name="96", share=1.0, size=96, batch=1),),
+        rate=6e-4,
         half=False,
     )
 
@@ -67,19 +69,24 @@ class DivdTask(Task):
         return {**drawn, "present": torch.from_numpy(present)[None]}
 
     def loss(self, network: DivdNet, samples: Samples, noise: torch.Generator, stage: Stage) -> Losses:
-        """Squared error of the prediction at one of the sampler's steps for each window, and the blur's matte."""
+        """Error of the prediction at one of the sampler's steps for each window, and the blur's matte.
+
+        A few windows are blurred so far that nobody could tell what was sharp, and have most of the squared error:
+        of the change it is the absolute one.
+        """
         prediction: str = network.config.prediction
         schedule, scan, present = _schedule(prediction), samples["scan"], samples["present"]
         change = ((samples["truth"] - scan) * SCALE).clamp(-LARGEST, LARGEST)
         steps = _steps(prediction, len(scan), noise).to(scan.device)
         pure = torch.randn(scan.shape, generator=noise).to(scan.device)
-        told, logits = network(schedule.add_noise(change, pure, steps), scan, steps, present)
-        wanted = schedule.get_velocity(change, pure, steps) if prediction == "v_prediction" else pure
+        noisy = shown(schedule, schedule.add_noise(change, pure, steps), steps)
+        told, logits = network(noisy, scan, steps, present)
+        missed = (told - change).abs() if prediction == "sample" else (told - pure).square()
         there = present[:, :, None, None, None].float()
-        error = ((told - wanted).square() * there).sum() / (there.sum() * told[0, 0].numel())
+        error = (missed * there).sum() / (there.sum() * told[0, 0].numel())
         matte, weight = samples["matte"].flatten(0, 1), (samples["weight"] * there).flatten(0, 1)
         found = matte_loss(logits.flatten(0, 1), matte, weight, torch.zeros_like(matte))
-        return Losses.of(noise=error, matte=FOUND * found)
+        return Losses.of(change=CHANGE * error, matte=FOUND * found)
 
     def held_out(self, footage: Footage, job: TrainJob, count: int, seed: int = SEED) -> list[BlurredWindow]:
         """Windows of as many frames as the network takes."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...restorers.frdm.calibration import Calibration
-from ...restorers.frdm.network import FrdmNet
+from ...restorers.frdm.network import SIZES, FrdmNet
 from ..answers import network_answer
 from ..batches import CLASSES, RECIPES, Batch, Windows, stack
 from ..calibrate import fit_calibration
@@ -30,8 +30,8 @@ class FrdmTask(Task):
     recipe: ClassVar[Recipe] = Recipe(
         samples=20000,
         stages=(
-            Stage(name="guidance", share=0.75, size=128, batch=4),
-            Stage(name="sampler", share=0.25, size=128, batch=4, rate=5.0),
+            Stage(name="guidance", share=0.85, size=128, batch=4),
+            Stage(name="sampler", share=0.15, size=128, batch=4, rate=5.0),
         ),
         rate=1e-3,
         validation=48,
@@ -39,8 +39,8 @@ class FrdmTask(Task):
     )
 
     def network(self, settings: Mapping[str, Any]) -> nn.Module:
-        """An `FrdmNet`."""
-        network: nn.Module = FrdmNet(**settings)
+        """A small `FrdmNet`, with what differs from it."""
+        network: nn.Module = FrdmNet(**{**SIZES["frdm-s"], **settings})
         return network
 
     def draw(self, footage: Footage, seed: int, number: int, stage: Stage, settings: Mapping[str, Any]) -> Samples:

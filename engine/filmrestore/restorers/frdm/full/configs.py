@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from ....errors import WeightsError
-from ...prior.folder import config_of
+from ...folders import config_of
 from .folder import JOINED, Kind, class_named, classes_of, clip_config, completed, kind_of
 from .guidance import FullGuidance
 

@@ -12,7 +12,7 @@ import xxhash
 from torch import nn
 
 from ....errors import UsageError, WeightsError
-from ...prior.folder import config_of
+from ...folders import config_of
 from .guidance import FullGuidance
 
 Kind = Literal["motion", "video"]

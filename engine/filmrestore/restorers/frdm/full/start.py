@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ....errors import FilmRestoreError, OutputError, WeightsError
-from ...prior.folder import config_of
+from ...folders import config_of
 from .folder import classes_of, completed, layers_of
 from .guidance import FullGuidance
 

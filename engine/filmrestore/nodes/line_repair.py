@@ -1,4 +1,4 @@
-"""A thin upright line taken away: its sides joined across it, and what still shines through it kept."""
+"""Takes a thin upright line out of a picture: its sides joined across it, and what still shines through it kept."""
 
 from __future__ import annotations
 
