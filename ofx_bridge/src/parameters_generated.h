@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "3cac7bfd0ca94590";
+constexpr char settings_digest[] = "dd9b33d815db16f9";
 constexpr Method methods[] = {
     {"frdm", 5, 3},
     {"divd", 4, 2},
@@ -25,6 +25,7 @@ constexpr const char *restore_output_choices[] = {"result", "matte", "difference
 constexpr const char *restore_unfade_by_choices[] = {"reel", "shot"};
 constexpr const char *restore_operator_choices[] = {"mask", "missing", "uniform-7", "uniform-13", "gaussian", "telecine", "blind", "blur", "focus", "reduce"};
 constexpr const char *restore_operator_then_choices[] = {"none", "blur", "focus", "reduce"};
+constexpr const char *restore_solver_choices[] = {"balanced", "published"};
 constexpr Parameter restore[] = {
     {"method", "Method", "The restorer that does the work; auto picks one by what `filmrestore probe` finds, and says why.", "Restore", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 7},
@@ -74,7 +75,7 @@ constexpr Parameter restore[] = {
      Kind::number, 0.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"prior", "Prior", "Folder of networks in diffusers' form, instead of the shipped ones: of clean pictures (two_stage, svi), of Stable Diffusion 2.1 (iide), or a full-size video model (frdm).", "Prior", "",
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
-    {"steps", "Steps", "Levels of noise that the prior walks down.", "Prior", "",
+    {"steps", "Steps", "Levels of noise that the prior walks down; rounds of svi's balance.", "Prior", "",
      Kind::integer, 20.0, 2.0, 1000.0, 5.0, 100.0, "", nullptr, 0},
     {"start", "Start", "How noisy a smooth fill is made before the prior walks down (two_stage, and iide without a prompt); 1 starts from noise alone, as published.", "Prior", "",
      Kind::number, 0.6, 0.05, 1.0, 0.05, 1.0, "", nullptr, 0},
@@ -82,7 +83,7 @@ constexpr Parameter restore[] = {
      Kind::integer, 2.0, 1.0, 50.0, 1.0, 10.0, "", nullptr, 0},
     {"jump_length", "Jump length", "Levels of such a stretch; RePaint takes 10.", "Prior", "",
      Kind::integer, 5.0, 1.0, 100.0, 1.0, 20.0, "", nullptr, 0},
-    {"fresh_noise", "Fresh noise", "Share of new noise in svi's steps: .15 for blends of frames, .8 where frames are blurred or reduced too.", "Prior", "",
+    {"fresh_noise", "Fresh noise", "Share of new noise in svi's steps as published: .15 for blends of frames, .8 where frames are blurred or reduced too.", "Prior", "",
      Kind::number, 0.15, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"internal_detail", "Internal detail", "How far each step of iide is held to the scan through its own degraded estimate; 0 is without.", "Prior", "",
      Kind::number, 1.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
@@ -100,8 +101,14 @@ constexpr Parameter restore[] = {
      Kind::integer, 4.0, 2.0, 8.0, 2.0, 8.0, "", nullptr, 0},
     {"telecine_phase", "Telecine phase", "Frame number, modulo 5, that begins a group of five.", "Operator", "",
      Kind::integer, 0.0, 0.0, 4.0, 0.0, 4.0, "", nullptr, 0},
-    {"inner_steps", "Inner steps", "Conjugate gradients in each step of svi.", "Operator", "",
-     Kind::integer, 5.0, 1.0, 200.0, 1.0, 20.0, "", nullptr, 0},
+    {"inner_steps", "Inner steps", "Conjugate gradients in each step of svi; 5 as published.", "Operator", "",
+     Kind::integer, 10.0, 1.0, 200.0, 1.0, 20.0, "", nullptr, 0},
+    {"solver", "Solver", "How svi undoes an operator: a balance of what was measured, little variation and the prior, or a sample from the prior as published.", "Operator", "",
+     Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_solver_choices, 2},
+    {"closing_steps", "Closing steps", "Most conjugate gradients after svi's last step, until the result agrees with the scan up to its noise; 0 as published.", "Operator", "",
+     Kind::integer, 500.0, 0.0, 2000.0, 0.0, 1000.0, "", nullptr, 0},
+    {"operator_noise", "Noise since", "How strong the noise is that came after the operator, net units, rms: .0003 is what rounding to 10 bits leaves. Over blur and focus it is measured, and this is the least.", "Operator", "",
+     Kind::number, 0.0003, 0.0, 0.2, 0.0, 0.05, "", nullptr, 0},
     {"prompt", "Prompt", "What the scene shows (frdm), or what is to be made inside the matte (iide), in words; wants a folder of full-size networks as the prior.", "Words", "",
      Kind::text, 0.0, 0.0, 0.0, 0.0, 0.0, "", nullptr, 0},
     {"negative_prompt", "Negative prompt", "What iide is to leave out, in words.", "Words", "",

@@ -19,6 +19,7 @@ from filmrestore.fixes.verify import VerifyJob, verify
 from filmrestore.grain import stock
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
+from filmrestore.restorers.prior.network import new_prior
 from filmrestore.settings import RestoreSettings
 from filmrestore.wide.rebuild import rebuild
 from wide_shots import coded, moving, plate, write
@@ -139,6 +140,24 @@ def test_chunks_give_the_bits_of_the_whole(reel: Reel, whole: Path, tmp_path: Pa
         restore(rebuilding(reel, tmp_path, span=span, analysis=analysis))
     for path in whole.glob("clean.*.png"):
         assert np.array_equal(read_codes(path), read_codes(tmp_path / path.name))
+
+
+def test_svi_says_what_the_neighbours_contradict_each_other_on(reel: Reel, tmp_path: Path) -> None:
+    new_prior("prior-test").save_pretrained(tmp_path / "prior")
+    plain = {"method": "svi", "operator": "missing", "prior": str(tmp_path / "prior"), "grain": 0.0}
+    made = {}
+    for quality in ("final", "preview"):
+        out = tmp_path / quality
+        settings = RestoreSettings(**plain, quality=quality)  # type: ignore[arg-type]
+        done = restore(rebuilding(reel, out, settings=settings, span="1005-1007", rebuild="missing"))
+        assert not done.failed and done.restored == 3
+        made[quality] = shares_of(out, 1006)
+    fixes = Ledger.open(ledger_of(tmp_path / "final")).fixes(1006)
+    assert {fix.cause for fix in fixes} == {"lost_frame"} and all(" svi@" in fix.model for fix in fixes)
+    assert psnr(made["final"], coded(reel.clean[5])) > 40
+    changed = np.abs(made["final"] - made["preview"]).max(axis=2) > 0
+    generated = sum(fix.area * fix.shares[2] for fix in fixes)  # the speck that one neighbour has, and torn edges
+    assert changed[48:56, 68:76].any() and changed.sum() <= generated + 1
 
 
 def test_a_second_run_leaves_rebuilt_frames_alone(reel: Reel, whole: Path) -> None:

@@ -14,8 +14,11 @@ from filmrestore.cli import run
 from filmrestore.colour import decode_net, encode_net
 from filmrestore.frame import Box
 from filmrestore.restorers.base import Context, Origin
-from filmrestore.restorers.prior.consistency import Operator, masked
+from filmrestore.restorers.prior.consistency import Operator, masked, project
 from filmrestore.restorers.prior.model import Prior
+from filmrestore.restorers.prior.network import new_prior
+from filmrestore.restorers.svi.closing import closed
+from filmrestore.restorers.svi.evidence import Evidence, finest
 from filmrestore.restorers.svi.missing import bridged, lost_frames
 from filmrestore.restorers.svi.operators import (
     along_frame,
@@ -50,6 +53,7 @@ OPERATORS: dict[str, Operator] = {
     "uniform-7": along_time(psf_matrix(uniform(7), T).double()),
     "uniform-13": along_time(psf_matrix(uniform(13), T).double()),
     "gaussian": along_time(psf_matrix(gaussian(1.0), T).double()),
+    "uniform-7, going on": along_time(psf_matrix(uniform(7), T, before=3, after=3).double()),
     "telecine": along_time(telecine(range(101, 101 + T), 3)[0].double()),
     "blur": along_frame(psf_matrix(gaussian(2.0), H).double(), psf_matrix(gaussian(2.0), W).double()),
     "focus": kernel(disc(2.3).double(), H, W),
@@ -63,7 +67,7 @@ OPERATORS["blend, then reduce"] = OPERATORS["uniform-7"].then(OPERATORS["reduce"
 @pytest.mark.parametrize("name", OPERATORS)
 def test_the_adjoint_is_one(name: str) -> None:
     operator = OPERATORS[name]
-    frames = telecine(range(101, 101 + T), 3)[0].shape[1] if name == "telecine" else T
+    frames = {"telecine": telecine(range(101, 101 + T), 3)[0].shape[1], "uniform-7, going on": T + 6}.get(name, T)
     for seed in range(3):
         x = noise(frames, 3, H, W, seed=seed)
         y = operator.forward(x)
@@ -72,7 +76,10 @@ def test_the_adjoint_is_one(name: str) -> None:
         assert there == pytest.approx(back, rel=1e-10, abs=1e-10)
 
 
-@pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"mask", "skewed kernel", "blend, then blur, then mask"}))
+UNEVEN = {"mask", "skewed kernel", "blend, then blur, then mask", "uniform-7, going on"}
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - UNEVEN))
 def test_what_is_even_in_space_and_time_stays_as_bright(name: str) -> None:
     operator = OPERATORS[name]
     frames = telecine(range(101, 101 + T), 3)[0].shape[1] if name == "telecine" else T
@@ -180,6 +187,117 @@ def test_a_blend_of_frames_is_undone(operator: str) -> None:
     assert psnr(answer.picture, truth[kept]) > psnr(blended[kept], truth[kept]) + 5
     assert float(answer.matte.min()) == 1.0
     assert set(answer.origin.unique().tolist()) == {int(Origin.RECOVERED)}
+
+
+ENDS = (False, *(True,) * 15, False)
+"""A shot of 15 frames, all of which the window sees."""
+
+
+@pytest.mark.parametrize("light", [True, False])
+@pytest.mark.parametrize("operator", ["uniform-7", "gaussian"])
+@pytest.mark.parametrize("solver", ["balanced", "published"])
+def test_a_blend_of_a_whole_shot_is_undone_to_the_last_digits(operator: str, light: bool, solver: str) -> None:
+    truth = moving(17, 16, 20)
+    psf = uniform(7) if operator == "uniform-7" else gaussian(1.0)
+    shown = decode_net(truth) if light else truth
+    blended = along_time(psf_matrix(psf, 15)).forward(shown[1:16])
+    scan = truth.clone()
+    scan[1:16] = encode_net(blended) if light else blended
+    settings = {"operator": operator, "operator_light": light, "solver": solver, "steps": 4, "operator_noise": 0.0}
+    answer = SviRestorer(grey(16, 20), CPU)(scan, context_for(scan, present=ENDS, **settings))
+    assert float((answer.picture - truth[4:13]).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["uniform-7", "gaussian", "blur"])
+def test_what_is_closed_is_no_worse_than_plain_conjugate_gradients(name: str) -> None:
+    operator, truth = OPERATORS[name], moving(T, H, W)
+    values = operator.forward(truth)
+    plain = project(values, values, operator, 500)
+    evidence = Evidence(operator=operator, values=values, light=False)
+    for start in (values, torch.full_like(truth, 0.5)):
+        assert psnr(evidence.closed(start, 500, 0.0), truth) >= psnr(plain, truth) - 0.1
+
+
+def test_closing_stops_at_the_noise() -> None:
+    operator, truth = OPERATORS["blur"], moving(T, H, W).double()
+    values = operator.forward(truth) + 0.01 * noise(T, 3, H, W)
+    stopped, fitted = (closed(values, values, operator, 300, level) for level in (0.01, 0.0))
+    left = float((operator.forward(stopped) - values).square().mean().sqrt())
+    assert 0.009 < left <= 0.01
+    assert psnr(stopped, truth) > psnr(fitted, truth) + 10
+
+
+@pytest.mark.parametrize("level", [0.0, 0.003, 0.02])
+def test_noise_over_a_blur_is_found(level: float) -> None:
+    soft = along_frame(psf_matrix(gaussian(1.5), 64), psf_matrix(gaussian(1.5), 64)).forward(moving(3, 64, 64))
+    scan = soft + level * noise(3, 3, 64, 64).float()
+    known = torch.ones(3, 1, 64, 64)
+    known[:, :, 20:30, 20:30] = 0
+    scan[:, :, 20:30, 20:30] = 9.0
+    assert finest(scan, known) == pytest.approx(level, rel=0.05, abs=1e-4)
+    assert finest(scan[..., :5, :5], known[..., :5, :5]) == 0.0
+    assert finest(scan, torch.zeros_like(known)) == 0.0
+
+
+def test_in_light_the_measurement_near_a_volume_is_the_measurement() -> None:
+    truth = moving(T, H, W).double()
+    light = Evidence(
+        operator=OPERATORS["uniform-7"], values=OPERATORS["uniform-7"].forward(decode_net(truth)), light=True
+    )
+    operator, values = light.around(truth)
+    assert float((operator.forward(truth) - values).abs().max()) < 1e-6
+    x, y = noise(T, 3, H, W, seed=1), noise(T, 3, H, W, seed=2)
+    assert float((operator.forward(x) * y).sum()) == pytest.approx(float((x * operator.adjoint(y)).sum()), rel=1e-10)
+
+
+def test_a_window_inside_a_shot_knows_that_the_shot_goes_on() -> None:
+    long = moving(45)
+    blended = along_time(psf_matrix(uniform(7), 45)).forward(long)[14:31]
+    settings = {"operator": "uniform-7", "operator_light": False}
+    answer = SviRestorer(grey(24, 32), CPU)(blended, context_for(blended, **settings)).picture
+    repeated = Evidence(operator=along_time(psf_matrix(uniform(7), 17)), values=blended, light=False)
+    wrong = repeated.agreed(blended, 100)[4:13]
+    assert psnr(answer, long[18:27]) > psnr(wrong, long[18:27]) + 3
+
+
+def test_a_direction_that_a_blend_lost_is_left_as_it_was() -> None:
+    operator, truth = along_time(psf_matrix(uniform(7), 17)), moving(17)
+    assert float(torch.linalg.svdvals(psf_matrix(uniform(7), 17))[-1]) < 1e-12
+    values = operator.forward(truth) + 1e-3 * noise(17, 3, 24, 32).float()
+    answer = Evidence(operator=operator, values=values, light=False).closed(values, 500, 0.0)
+    assert psnr(answer, truth) > psnr(values, truth)
+
+
+def test_the_prior_is_asked_within_frames_and_its_pull_is_felt() -> None:
+    truth = moving(17)
+    soft = truth[..., ::4, ::4].repeat_interleave(4, -1).repeat_interleave(4, -2)
+    settings = {"operator": "reduce", "operator_light": False, "quality": "final"}
+    knows = SviRestorer(knowing((truth[8:9] + 0.1) / 0.6 - 1), CPU)(soft, context_for(soft, **settings)).picture[4]
+    without = SviRestorer(grey(24, 32), CPU)(soft, context_for(soft, **{**settings, "quality": "preview"})).picture[4]
+    assert psnr(knows, truth[8]) > psnr(without, truth[8]) + 1
+
+
+def test_the_published_way_draws_and_the_balanced_one_does_not() -> None:
+    window = moving(17, 16, 20)
+    restorer = SviRestorer(Prior.of_film(new_prior("prior-test"), "untrained", CPU), CPU)
+
+    def answers(**settings: object) -> list[Tensor]:
+        return [
+            restorer(window, context_for(window, operator="uniform-7", steps=3, seed=seed, **settings)).picture
+            for seed in (1, 2)
+        ]
+
+    assert torch.equal(*answers())
+    assert not torch.equal(*answers(solver="published", closing_steps=0, inner_steps=5))
+
+
+def test_what_neighbours_contradict_each_other_on_is_the_priors() -> None:
+    picture = moving(1)[0]
+    seen = torch.ones(24, 32, dtype=torch.bool)
+    seen[8:16, 8:16] = False
+    answer = SviRestorer(grey(24, 32), CPU).guessed(picture, seen)
+    assert torch.equal(answer[:, seen], picture[:, seen])
+    assert float((answer[:, ~seen] - 0.5).abs().max()) < 1e-5  # this one holds everything for mid grey
 
 
 def test_blurred_frames_are_sharper_and_each_is_solved_alone() -> None:
@@ -328,8 +446,6 @@ def test_its_window_is_the_longest_that_a_radius_can_ask_for() -> None:
 def test_the_command_undoes_a_blend_with_a_prior_of_ones_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from filmrestore.restorers.prior.network import new_prior
-
     new_prior("prior-test").save_pretrained(tmp_path / "prior")
     clean = [picture(number, 40, 64).astype(np.float64) for number in range(1, 15)]
     (tmp_path / "scan").mkdir()

@@ -117,7 +117,7 @@ def _beside(found: Analysis) -> list[str]:
         words.append(f"edges are blurred over {found.blur:.1f} px too: `--method divd` on the result may sharpen it")
     read = {*found.frames, *found.unreadable}
     if missing := sorted(set(range(min(read), max(read) + 1)) - read):
-        words.append(f"frames {format_span(missing)} are missing and stay so: see `--method svi --operator missing`")
+        words.append(f"frames {format_span(missing)} are missing and stay so: `--rebuild missing` makes them")
     return words
 
 

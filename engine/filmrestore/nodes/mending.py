@@ -25,7 +25,7 @@ from .lines import line_maps, with_lines
 from .lumas import Lumas
 from .mask_input import MaskInput
 from .meter import Meter
-from .rebuilding import MADE_BY, Beside, rebuilt
+from .rebuilding import Beside, guess_of, made_by, rebuilt
 from .results import Made
 from .tiles import Blended, TileMaker
 from .windows import Unit
@@ -176,8 +176,9 @@ class Mender:
         """
         started = perf_counter()
         job, shot = self.job, self.shot
+        guess = guess_of(self.restorer, job.settings)
         frame, done, has_none = rebuilt(
-            number, neighbours, restored, shot, self.colour, job.settings, self.analysis.grain
+            number, neighbours, restored, shot, self.colour, job.settings, self.analysis.grain, guess
         )
         everywhere = np.ones(frame.codes.shape[:2], np.float32)
         fixes = find_fixes(
@@ -187,7 +188,7 @@ class Mender:
             done.origin,
             everywhere,
             frame=number,
-            model=MADE_BY,
+            model=made_by(self.restorer, guess),
             settings=job.settings.digest(),
             format=shot.format,
             given={"lost_frame": everywhere > 0},

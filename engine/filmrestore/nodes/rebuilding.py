@@ -5,8 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from ..colour import Colour
 from ..errors import InputError, UsageError
@@ -16,9 +19,9 @@ from ..grain import GrainModel
 from ..media import Shot
 from ..media.images_write import NOTE
 from ..media.patterns import format_span, parse_span
-from ..restorers.base import Origin
+from ..restorers.base import Origin, Rebuilder, Restorer
 from ..settings import RestoreSettings
-from ..wide.rebuild import rebuild
+from ..wide.rebuild import Guess, rebuild
 from .composite import Repair
 
 MOST = 4
@@ -103,11 +106,13 @@ def rebuilt(
     colour: Colour,
     settings: RestoreSettings,
     grain: GrainModel | None,
+    guess: Guess | None = None,
 ) -> tuple[Frame, Repair, bool]:
     """A lost frame: what it is laid over, its picture as a repair of all of it, and whether it has no scan at all.
 
     Args:
         restored: Gives the picture channels of a neighbour, its own marks mended.
+        guess: What the method says of places where the neighbours contradict each other.
 
     Raises:
         InputError: a neighbour cannot be read.
@@ -118,6 +123,7 @@ def rebuilt(
         before,
         after,
         neighbours.share(number),
+        guess=guess,
         grain=grain,
         amount=settings.grain,
         seed=settings.seed,
@@ -129,6 +135,24 @@ def rebuilt(
     note = f"rebuilt from {neighbours.before} and {neighbours.after}"
     frame = replace(frame, metadata={**frame.metadata, NOTE: note})
     return frame, Repair(codes=codes, matte=np.ones(full, np.float32), origin=origin, taken_back=0), has_none
+
+
+def guess_of(restorer: Restorer, settings: RestoreSettings) -> Guess | None:
+    """What the method can say of a lost frame beyond its neighbours; None where that is nothing, or too slow."""
+    if not restorer.facts.rebuilds or settings.quality == "preview":
+        return None
+    rebuilder = cast(Rebuilder, restorer)
+
+    def guess(picture: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+        planes = torch.from_numpy(np.ascontiguousarray(np.moveaxis(picture, 2, 0)))
+        return np.moveaxis(rebuilder.guessed(planes, torch.from_numpy(seen)).numpy(), 0, 2)
+
+    return guess
+
+
+def made_by(restorer: Restorer, guess: Guess | None) -> str:
+    """The model that a rebuilt frame's fixes name."""
+    return MADE_BY if guess is None else f"{MADE_BY} {restorer.facts.name}@{restorer.weights_hash[:12]}"
 
 
 def _scan_of(number: int, shot: Shot) -> tuple[Frame, bool]:

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from ..errors import UsageError
@@ -58,6 +58,7 @@ class Facts:
             neither guard nor grain is for those. "" where the cause follows from a mark's shape.
         whole: Longest edge of the small whole frames that it wants beside a patch, px; 0 where it wants none, as it
             should: every patch then depends on all of the frame.
+        rebuilds: Whether it has a guess at what no neighbour of a lost frame shows: it is a `Rebuilder`.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Facts:
     also: tuple[str, ...] = ()
     cause: Cause | Literal[""] = ""
     whole: int = 0
+    rebuilds: bool = False
 
     @property
     def reach(self) -> int:
@@ -161,6 +163,19 @@ class Restorer(Protocol):
         ...
 
     def __call__(self, window: Float[Tensor, "t 3 h w"], context: Context) -> Restored: ...
+
+
+class Rebuilder(Protocol):
+    """A method that says more of a lost frame than its neighbours do."""
+
+    def guessed(self, picture: Float[Tensor, "3 h w"], seen: Bool[Tensor, "h w"]) -> Float[Tensor, "3 h w"]:
+        """The frame, made from its neighbours, with what these contradict each other on as it should rather look.
+
+        Args:
+            picture: Net encoding.
+            seen: Where it is right.
+        """
+        ...
 
 
 REGISTRY: dict[str, str] = {

@@ -159,7 +159,14 @@ class RestoreSettings(Settings):
         network=True,
     )
     steps: int = number(
-        20, 2, 1000, "Steps", "Levels of noise that the prior walks down.", "Prior", soft=(5, 100), network=True
+        20,
+        2,
+        1000,
+        "Steps",
+        "Levels of noise that the prior walks down; rounds of svi's balance.",
+        "Prior",
+        soft=(5, 100),
+        network=True,
     )
     start: float = number(
         0.6,
@@ -189,7 +196,8 @@ class RestoreSettings(Settings):
         0.0,
         1.0,
         "Fresh noise",
-        "Share of new noise in svi's steps: .15 for blends of frames, .8 where frames are blurred or reduced too.",
+        "Share of new noise in svi's steps as published: .15 for blends of frames, .8 where frames are blurred or "
+        "reduced too.",
         "Prior",
         network=True,
     )
@@ -265,7 +273,45 @@ class RestoreSettings(Settings):
         0, 0, 4, "Telecine phase", "Frame number, modulo 5, that begins a group of five.", "Operator", network=True
     )
     inner_steps: int = number(
-        5, 1, 200, "Inner steps", "Conjugate gradients in each step of svi.", "Operator", soft=(1, 20), network=True
+        10,
+        1,
+        200,
+        "Inner steps",
+        "Conjugate gradients in each step of svi; 5 as published.",
+        "Operator",
+        soft=(1, 20),
+        network=True,
+    )
+    solver: str = choice(
+        "balanced",
+        ("balanced", "published"),
+        "Solver",
+        "How svi undoes an operator: a balance of what was measured, little variation and the prior, or a sample from "
+        "the prior as published.",
+        "Operator",
+        network=True,
+    )
+    closing_steps: int = number(
+        500,
+        0,
+        2000,
+        "Closing steps",
+        "Most conjugate gradients after svi's last step, until the result agrees with the scan up to its noise; 0 as "
+        "published.",
+        "Operator",
+        soft=(0, 1000),
+        network=True,
+    )
+    operator_noise: float = number(
+        0.0003,
+        0.0,
+        0.2,
+        "Noise since",
+        "How strong the noise is that came after the operator, net units, rms: .0003 is what rounding to 10 bits "
+        "leaves. Over blur and focus it is measured, and this is the least.",
+        "Operator",
+        soft=(0.0, 0.05),
+        network=True,
     )
     prompt: str = text(
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -20,6 +21,9 @@ _LEAST = 1e-3  # keeps the mean defined where neither side is trusted
 _FETCHED = 0.8  # share of the grain's power that is left after a picture was fetched between pixels
 _HOLE = 2.0  # px: blur by which motion flows into places that nothing moved to
 _QUIET = 2.0  # px: blur that takes grain away before its new strength is read off the picture
+
+Guess = Callable[[Float32[Array, "h w 3"], Bool[Array, "h w"]], Float32[Array, "h w 3"]]
+"""A frame made from its neighbours, net, and where it is seen -> what it looks like, at least elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def rebuild(
     after: Float32[Array, "h w 3"],
     share: float,
     *,
+    guess: Guess | None = None,
     grain: GrainModel | None = None,
     amount: float = 1.0,
     seed: int = 0,
@@ -55,6 +60,7 @@ def rebuild(
     Args:
         before, after: Net encoding, finite.
         share: Above 0 and below 1.
+        guess: Says what the places look like where the sides contradict each other; None leaves their mean.
         grain: The reel's; None adds none.
         amount: Grain against the model's.
         seed, frame: As for `grain.synthesise`.
@@ -73,8 +79,11 @@ def rebuild(
     differs = np.abs(cv2.blur(left - right, (5, 5))).max(axis=2) > UNLIKE
     both = (trust_left > 0.5) & (trust_right > 0.5)
     seen = (np.maximum(trust_left, trust_right) > 0.5) & ~(both & differs)
+    kept = np.float32(_FETCHED) * (part**2 + (1 - part) ** 2)
+    if guess is not None and not seen.all():
+        picture = np.where(seen[..., None], picture, guess(picture, seen))
+        kept = kept * seen[..., None]  # what is guessed has no grain
     if grain is not None and amount > 0:
-        kept = np.float32(_FETCHED) * (part**2 + (1 - part) ** 2)
         quiet = cv2.GaussianBlur(picture, (0, 0), _QUIET)
         picture = picture + np.float32(amount) * np.sqrt(1 - kept) * synthesise(grain, quiet, seed, frame)
     return Rebuilt(picture.astype(np.float32), seen)

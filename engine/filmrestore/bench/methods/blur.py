@@ -15,17 +15,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...colour import decode_net
-from ...frame import Box
+from ...colour import decode_net, encode_net
 from ...motion import compensate, flow
 from ...restorers.base import REGISTRY, facts_of
 from ...restorers.prior import load_prior
 from ...restorers.prior.consistency import Operator, project
-from ...restorers.prior.draws import shared_draws
 from ...restorers.prior.encoding import Range
 from ...restorers.prior.model import Prior
+from ...restorers.svi.balanced import Effort, balanced
+from ...restorers.svi.evidence import Evidence, finest
 from ...restorers.svi.operators import disc, kernel
-from ...restorers.svi.sampler import in_light, solve
+from ...settings import RestoreSettings
 from .. import BenchOptions
 from ..clips import PLANS, Clip, footage
 from ..figures import Figures
@@ -50,8 +50,6 @@ MEASURING = (
 """Code that the figures depend on."""
 ROUGH_S = {"input": 1.0, "conjugate gradients, blur known": 5.0, "svi, blur known": 60.0}
 """Seconds of one core for six frames, to tell beforehand."""
-STEPS, ETA, INNER = 100, 0.8, 5
-"""Of svi, as published for operators that act on each frame."""
 ROUNDS = 100
 """Of plain conjugate gradients."""
 FINEST = 1.5
@@ -127,23 +125,22 @@ def told_the_blur(part: Part, psf: Tensor, prior: Prior | None) -> tuple[list[Fl
     began = time.process_time()
     with torch.inference_mode():
         if prior is None:
-            volume = in_light(lambda start: project(start, light, operator, ROUNDS))(scan)
+            volume = encode_net(project(light, light, operator, ROUNDS))
         else:
-            volume = _on_prior(prior, scan, light, operator, Box(x0=0, y0=0, x1=width, y1=height))
+            volume = _on_prior(prior, scan, light, operator)
     return as_display(volume), time.process_time() - began
 
 
-def _on_prior(prior: Prior, scan: Tensor, light: Tensor, operator: Operator, box: Box) -> Tensor:
-    agree = in_light(lambda estimate: project(estimate, light, operator, INNER))
-    span = Range.around(scan, torch.zeros_like(scan[:, :1]))
-    return solve(
-        prior,
-        lambda estimate: agree(estimate.cpu()).to(prior.device),
-        Range(span.shift.to(prior.device)),
-        shared_draws(0, len(scan), box, prior.device),
-        steps=STEPS,
-        eta=ETA,
-    ).picture.cpu()
+def _on_prior(prior: Prior, scan: Tensor, light: Tensor, operator: Operator) -> Tensor:
+    usual = RestoreSettings()
+    return balanced(
+        Evidence(operator=operator, values=light, light=True),
+        scan,
+        Effort(rounds=usual.steps, inner=usual.inner_steps, closing=usual.closing_steps),
+        noise=finest(scan, torch.ones_like(scan[:, :1])),
+        prior=prior,
+        span=Range(Range.around(scan, torch.zeros_like(scan[:, :1])).shift.to(prior.device)),
+    ).picture
 
 
 def _pictures(codes: Codes16) -> list[Floats]:

@@ -19,8 +19,11 @@ from ...restorers.prior.consistency import IDENTITY, Map, Operator, masked, proj
 from ...restorers.prior.draws import shared_draws
 from ...restorers.prior.encoding import Range
 from ...restorers.prior.model import Prior
+from ...restorers.svi.balanced import Effort, balanced
+from ...restorers.svi.evidence import Evidence, finest
 from ...restorers.svi.operators import along_frame, along_time, averages, gaussian, psf_matrix, uniform
 from ...restorers.svi.sampler import solve
+from ...settings import RestoreSettings
 from .. import BenchOptions
 from ..figures import Figures
 from ..rows import code_digest
@@ -47,19 +50,24 @@ MEASURING = (
 
 INNER = 5
 """Conjugate gradients in a step of svi."""
+CLOSING = 500
+"""After its last step."""
 WEIGHTS, PENALTIES = (1e-5, 1e-4, 1e-3), (0.01, 0.1, 1.0)
 PUBLISHED = (1e-3, 1.0)
 """lambda and rho of the paper, chosen there by eye."""
 
+ROWS = ("svi, as published", "svi, as published, closed", "svi")
+"""The sampler alone, with conjugate gradients after it, and what the settings do by default."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """An operator and how svi takes it.
+    """An operator and how svi as published takes it.
 
     Attributes:
         psf: Along time.
         then: What comes on top: "", "blur", "reduce" or "hide".
-        steps, eta: Of svi, as published.
+        steps, eta: Of svi as published.
         bits: What is measured is rounded to; 0 leaves it as it is.
         paper: PSNR and SSIM of svi and of ADMM-TV in the paper.
     """
@@ -73,13 +81,13 @@ class Case:
 
 
 def _spatial(then: str, svi: str, tv: str) -> Case:
-    return Case(psf=uniform(7), then=then, steps=100, eta=0.8, paper={"svi": svi, "ADMM-TV, published": tv})
+    return Case(psf=uniform(7), then=then, steps=100, eta=0.8, paper={ROWS[0]: svi, "ADMM-TV, published": tv})
 
 
 CASES = {
-    "uniform-7": Case(psf=uniform(7), paper={"svi": "43.16, .992", "ADMM-TV, published": "24.46, .744"}),
-    "uniform-13": Case(psf=uniform(13), paper={"svi": "39.69, .984", "ADMM-TV, published": "23.57, .697"}),
-    "Gaussian": Case(psf=gaussian(1.0), paper={"svi": "34.25, .959", "ADMM-TV, published": "26.76, .826"}),
+    "uniform-7": Case(psf=uniform(7), paper={ROWS[0]: "43.16, .992", "ADMM-TV, published": "24.46, .744"}),
+    "uniform-13": Case(psf=uniform(13), paper={ROWS[0]: "39.69, .984", "ADMM-TV, published": "23.57, .697"}),
+    "Gaussian": Case(psf=gaussian(1.0), paper={ROWS[0]: "34.25, .959", "ADMM-TV, published": "26.76, .826"}),
     "uniform-7, rounded to 10 bits": Case(psf=uniform(7), bits=10),
     "uniform-7, blur": _spatial("blur", "27.77, .810", "22.76, .638"),
     "uniform-7, a quarter of the size": _spatial("reduce", "25.71, .724", "22.09, .592"),
@@ -143,22 +151,49 @@ def total_variation(weight: float, penalty: float) -> Solver:
     return lambda seen, case: admm_tv(seen.values, seen.operator, weight=weight, penalty=penalty)
 
 
-def on_prior(prior: Prior) -> Solver:
-    """svi's own sampler."""
+def as_published(prior: Prior, closing: int = 0) -> Solver:
+    """svi's sampler, with so many conjugate gradients after its last step."""
 
     def solver(seen: Measured, case: Case) -> Tensor:
         count, _, height, width = seen.truth.shape
-        span = Range.around(seen.start, torch.zeros_like(seen.start[:, :1]))
-        return solve(
+        evidence = _evidence(seen)
+        drawn = solve(
             prior,
-            lambda estimate: project(estimate.cpu(), seen.values, seen.operator, INNER).to(prior.device),
-            Range(span.shift.to(prior.device)),
+            lambda estimate: evidence.agreed(estimate.cpu(), INNER).to(prior.device),
+            _span(seen, prior),
             shared_draws(0, count, Box(x0=0, y0=0, x1=width, y1=height), prior.device),
             steps=case.steps,
             eta=case.eta,
         ).picture.cpu()
+        return evidence.closed(drawn, closing, _rounding(case)) if closing else drawn
 
     return solver
+
+
+def by_default(prior: Prior) -> Solver:
+    """svi as its settings have it."""
+    usual = RestoreSettings()
+    effort = Effort(rounds=usual.steps, inner=usual.inner_steps, closing=usual.closing_steps)
+
+    def solver(seen: Measured, case: Case) -> Tensor:
+        noise = finest(seen.values, torch.ones_like(seen.values[:, :1])) if case.then == "blur" else _rounding(case)
+        asked = prior if case.then in ("blur", "reduce") else None
+        return balanced(_evidence(seen), seen.start, effort, noise=noise, prior=asked, span=_span(seen, prior)).picture
+
+    return solver
+
+
+def _rounding(case: Case) -> float:
+    """Deviation of the error that rounding leaves."""
+    return 12**-0.5 / (2**case.bits - 1) if case.bits else 0.0
+
+
+def _evidence(seen: Measured) -> Evidence:
+    return Evidence(operator=seen.operator, values=seen.values, light=False)
+
+
+def _span(seen: Measured, prior: Prior) -> Range:
+    return Range(Range.around(seen.start, torch.zeros_like(seen.start[:, :1])).shift.to(prior.device))
 
 
 def solved(seen: Measured, case: Case, solver: Solver) -> Figures:
@@ -199,9 +234,11 @@ def compared(options: BenchOptions, progress: Progress | None = None) -> Block:
     }
 
     def solver_of(row: str, name: str) -> Solver:
-        if row == "svi":
+        if row in ROWS:
             assert prior is not None
-            return on_prior(prior)
+            return {"svi": by_default(prior), "svi, as published": as_published(prior)}.get(
+                row, as_published(prior, CLOSING)
+            )
         chosen = weights[name]
         return {
             "input": lambda seen, case: seen.start,
@@ -219,12 +256,12 @@ def compared(options: BenchOptions, progress: Progress | None = None) -> Block:
             case=name,
             row=row,
             clip=clip,
-            version=f"{code} {prior.digest if prior and row == 'svi' else weights[name]}",
+            version=f"{code} {prior.digest if prior and row in ROWS else weights[name]}",
             seconds=_rough_s(row, CASES[name]) * frames / 16 * (edge / 96) ** 2,
         )
         for name in CASES
         for clip in volumes
-        for row in (*PEERS, *(["svi"] if prior else []))
+        for row in (*PEERS, *(ROWS if prior else ()))
     ]
     told = ", ".join(f"{name} {pair.weight:g}, {pair.penalty:g}" for name, pair in weights.items())
     return compared_block(
@@ -254,8 +291,8 @@ PEERS = (
 
 def _rough_s(row: str, case: Case) -> float:
     """Of one core, for 16 frames of 96 px."""
-    if row == "svi":
-        return 0.6 * case.steps
+    if row in ROWS:
+        return 15.0 if row == "svi" else 0.6 * case.steps
     return 8.0 if row.startswith("ADMM") else 2.0
 
 

@@ -21,6 +21,7 @@ FACTS = Facts(
     weights="prior.safetensors",
     licence="Apache-2.0",
     source="Solving Video Inverse Problems Using Image Diffusion Models (docs/models/svi.md)",
+    rebuilds=True,
     purpose="what was done to film and is known: blends, telecine, blur, a smaller size, lost frames",
 )
 

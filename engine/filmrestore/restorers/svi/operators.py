@@ -26,7 +26,10 @@ def along_time(matrix: Float[Tensor, "m t"]) -> Operator:
 
 def along_frame(rows: Float[Tensor, "a h"], columns: Float[Tensor, "b w"]) -> Operator:
     """Each measured row and column is a weighted sum of rows and columns."""
-    return Operator(lambda x: rows @ x @ columns.mT, lambda y: rows.mT @ y @ columns)
+    return Operator(
+        lambda x: rows.to(x) @ x @ columns.to(x).mT,
+        lambda y: rows.to(y).mT @ y @ columns.to(y),
+    )
 
 
 def kernel(psf: Float[Tensor, "k k"], height: int, width: int) -> Operator:
@@ -37,22 +40,28 @@ def kernel(psf: Float[Tensor, "k k"], height: int, width: int) -> Operator:
 
     def forward(x: Tensor) -> Tensor:
         planes = pad.forward(x).flatten(0, 1)[:, None]
-        return functional.conv2d(planes, weight).view(x.shape)
+        return functional.conv2d(planes, weight.to(x)).view(x.shape)
 
     def adjoint(y: Tensor) -> Tensor:
-        planes = functional.conv_transpose2d(y.flatten(0, 1)[:, None], weight)
+        planes = functional.conv_transpose2d(y.flatten(0, 1)[:, None], weight.to(y))
         return pad.adjoint(planes.view(*y.shape[:2], *planes.shape[-2:]))
 
     return Operator(forward, adjoint)
 
 
-def psf_matrix(psf: Sequence[float], count: int) -> Float[Tensor, "t t"]:
-    """Convolution along an axis of `count` places with a PSF of odd length; the ends go on outside."""
+def psf_matrix(psf: Sequence[float], count: int, *, before: int = 0, after: int = 0) -> Float[Tensor, "t n"]:
+    """Convolution along an axis with a PSF of odd length; the ends go on outside.
+
+    Args:
+        psf: Of odd length.
+        count: Places that are measured.
+        before, after: Places beyond them that are unknown as well, instead of the same as the end.
+    """
     reach = len(psf) // 2
-    matrix = torch.zeros(count, count)
+    matrix = torch.zeros(count, before + count + after, dtype=torch.float64)  # else a lost direction is a weak one
     for place in range(count):
         for offset, weight in enumerate(psf):
-            matrix[place, min(max(place + offset - reach, 0), count - 1)] += weight
+            matrix[place, min(max(before + place + offset - reach, 0), matrix.shape[1] - 1)] += weight
     return matrix
 
 
@@ -112,7 +121,7 @@ def telecine(numbers: Sequence[int], phase: int) -> tuple[Float[Tensor, "t f"], 
 
 
 def _mixed(matrix: Tensor, x: Tensor) -> Tensor:
-    return (matrix @ x.flatten(1)).view(len(matrix), *x.shape[1:])
+    return (matrix.to(x) @ x.flatten(1)).view(len(matrix), *x.shape[1:])
 
 
 def _edges(length: int, edge: int, like: Tensor) -> Float[Tensor, "padded length"]:

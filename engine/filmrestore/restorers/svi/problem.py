@@ -44,7 +44,11 @@ class Problem:
 
 
 def problem_for(
-    settings: RestoreSettings, numbers: Sequence[int], box: Box, psf: Sequence[float] | None = None
+    settings: RestoreSettings,
+    numbers: Sequence[int],
+    box: Box,
+    psf: Sequence[float] | None = None,
+    goes_on: tuple[bool, bool] = (False, False),
 ) -> Problem:
     """The problem that the settings describe.
 
@@ -53,6 +57,8 @@ def problem_for(
         numbers: Source frames.
         box: The patch in the full frame.
         psf: Of time, where it was estimated.
+        goes_on: Whether the shot goes on before the first frame and after the last. Where it does, a blend holds
+            frames of which nothing else is known: they are unknowns as well. At its ends the end frames are repeated.
     """
     height, width = box.height, box.width
     space, measure = _in_frame(settings, box)
@@ -63,10 +69,18 @@ def problem_for(
         nearest[unseen] = blend.mT[unseen] / blend.mT[unseen].sum(dim=1, keepdim=True)
         return Problem(along_time(blend).then(space), measure, along_time(nearest).forward, along_time(show).forward)
     weights = psf if psf is not None else _psf(settings)
-    time = IDENTITY if weights is None else along_time(psf_matrix(weights, len(numbers)))
-    still = weights is None or len(numbers) == 1
     plain = space is IDENTITY or height * width == 1
-    return Problem(time.then(space), measure, _same, _same, undone=not (still and plain))
+    if weights is None or len(numbers) == 1:
+        return Problem(space, measure, _same, _same, undone=not plain)
+    before, after = (len(weights) // 2 * more for more in goes_on)
+    time = along_time(psf_matrix(weights, len(numbers), before=before, after=after))
+    count = len(numbers)
+    return Problem(
+        time.then(space),
+        measure,
+        lambda scan: torch.cat([scan[:1].expand(before, -1, -1, -1), scan, scan[-1:].expand(after, -1, -1, -1)]),
+        lambda volume: volume[before : before + count],
+    )
 
 
 def _psf(settings: RestoreSettings) -> tuple[float, ...] | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ...colour import decode_net
@@ -16,19 +16,25 @@ from ...settings import RestoreSettings
 from ..base import Context, Origin, Restored
 from ..frdm.fill import fill
 from ..frdm.view import contained
-from ..prior.consistency import masked, project
+from ..prior.consistency import masked
 from ..prior.draws import shared_draws
 from ..prior.encoding import Range
 from ..prior.model import Prior
 from ..prior.regions import regions
 from . import FACTS
+from .balanced import Effort, balanced, denoised
+from .evidence import Evidence, finest
 from .missing import bridged, lost_frames
 from .problem import TEMPORAL, Problem, problem_for, seen_rows
 from .psf import psf_from_grain, refined_psf
-from .sampler import Agree, Solved, agree_masked, in_light, solve
+from .sampler import Solved, agree_masked, solve
 
 MASKS = ("mask", "missing")
 """Operators that only hide pixels."""
+BRIDGED = 0.1
+"""Noise that the prior is told lies where neighbours contradict each other, against its range of -1..1: torn edges."""
+BLIND = 0.05
+"""The same of a volume that a PSF is refined from."""
 
 
 class SviRestorer:
@@ -70,6 +76,11 @@ class SviRestorer:
         picture = torch.stack([answer[0] for answer in answers])
         return Restored(picture=picture, matte=matte, origin=origin * (matte > 0))
 
+    @torch.inference_mode()
+    def guessed(self, picture: Float[Tensor, "3 h w"], seen: Bool[Tensor, "h w"]) -> Float[Tensor, "3 h w"]:
+        """See `Rebuilder`: what the neighbours contradict each other on, as the prior finds it clean."""
+        return _cleaned(self._prior, picture[None], seen[None, None].float())[0]
+
     def _filled(
         self, window: Float[Tensor, "t 3 h w"], known: Float[Tensor, "t 1 h w"], index: int, context: Context
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -89,7 +100,10 @@ class SviRestorer:
         elif bool(hole.any()):
             frame = torch.where(hole, fill(frame, hole.float()), frame)
         if context.settings.quality == "final":
-            self._draw(frame, keep, context)
+            if seen is not None and context.settings.solver == "balanced":
+                frame = _cleaned(self._prior, frame, keep)
+            else:
+                self._draw(frame, keep, context)
         elif seen is None:
             origin[hole] = int(Origin.INTERPOLATED)
         return frame[0], hole[0].float(), origin[0]
@@ -136,54 +150,82 @@ class SviRestorer:
         """What the frames were before the operator; None where it does nothing to them."""
         settings, box = context.settings, context.box
         numbers = [context.frames[place] for place in frames]
+        goes_on = (
+            frames[0] == 0 or context.present[frames[0] - 1],
+            frames[-1] == len(context.present) - 1 or context.present[frames[-1] + 1],
+        )
         if settings.operator != "blind":
-            problem = problem_for(settings, numbers, box)
-            return self._solved(scan, known, problem, context)[0] if problem.undone else None
+            problem = problem_for(settings, numbers, box, goes_on=goes_on)
+            return problem.show(self._solved(scan, known, problem, context).picture) if problem.undone else None
         light = decode_net(scan) if settings.operator_light else scan
         psf: Sequence[float] = psf_from_grain(light)
         if len(psf) == 1 or len(numbers) == 1:
             return None
-        _, first = self._solved(scan, known, problem_for(settings, numbers, box, psf), context)
-        before = decode_net(first.estimate.cpu()) if settings.operator_light else first.estimate.cpu()
+        problem = problem_for(settings, numbers, box, psf, goes_on)
+        first = problem.show(self._solved(scan, known, problem, context).estimate)
+        before = decode_net(first) if settings.operator_light else first
         psf = refined_psf(before, light, psf, len(psf) // 2 + 1)
-        return self._solved(scan, known, problem_for(settings, numbers, box, psf), context)[0]
+        problem = problem_for(settings, numbers, box, psf, goes_on)
+        return problem.show(self._solved(scan, known, problem, context).picture)
 
     def _solved(
         self, scan: Float[Tensor, "t 3 h w"], known: Float[Tensor, "t 1 h w"], problem: Problem, context: Context
-    ) -> tuple[Float[Tensor, "t 3 h w"], Solved]:
-        """Pictures for the scan's frames, and the volume behind them."""
+    ) -> Solved:
+        """The volume behind the scan's frames."""
         settings = context.settings
         start = problem.start(fill(scan, 1 - known))
-        span = Range.around(start, torch.zeros_like(start[:, :1]))
-        agree = _agree(problem, scan, known, settings)
+        evidence = _evidence(problem, scan, known, settings)
+        noise = max(settings.operator_noise, _noise(scan, known, settings))
+        effort = Effort(rounds=settings.steps, inner=settings.inner_steps, closing=settings.closing_steps)
         if settings.quality == "preview":
-            alone = agree(start)
-            return problem.show(alone), Solved(picture=alone, estimate=start)
+            return balanced(evidence, start, effort, noise=noise)
+        span = Range(Range.around(start, torch.zeros_like(start[:, :1])).shift.to(self.device))
         with context.stage("denoise"):
-            solved = solve(
+            if settings.solver == "balanced":
+                asked = self._prior if _space(settings) != "none" else None
+                solved = balanced(evidence, start, effort, noise=noise, prior=asked, span=span)
+                if asked is None and settings.operator == "blind":  # a volume that agrees finds the PSF it has
+                    return replace(solved, estimate=denoised(self._prior, span, solved.estimate, BLIND))
+                return solved
+            drawn = solve(
                 self._prior,
-                lambda estimate: agree(estimate.cpu()).to(self.device),
-                Range(span.shift.to(self.device)),
+                lambda estimate: evidence.agreed(estimate.cpu(), settings.inner_steps).to(self.device),
+                span,
                 shared_draws(settings.seed, len(start), context.box, self.device),
                 steps=settings.steps,
                 eta=settings.fresh_noise,
             )
-        return problem.show(solved.picture.cpu()), solved
+            picture = evidence.closed(drawn.picture.cpu(), settings.closing_steps, noise)
+            return Solved(picture=picture, estimate=drawn.estimate.cpu())
 
 
-def _agree(
+def _cleaned(prior: Prior, frame: Float[Tensor, "1 3 h w"], keep: Float[Tensor, "1 1 h w"]) -> Tensor:
+    """A frame made from its neighbours, with what is not kept as the prior finds it clean: estimated, not drawn."""
+    span = Range(Range.around(frame, torch.zeros_like(keep)).shift.to(prior.device))
+    return torch.where(keep > 0.5, frame, denoised(prior, span, frame, BRIDGED))
+
+
+def _evidence(
     problem: Problem, scan: Float[Tensor, "t 3 h w"], known: Float[Tensor, "t 1 h w"], settings: RestoreSettings
-) -> Agree:
-    """Conjugate gradients on the problem, blind to what is not known."""
+) -> Evidence:
+    """What the scan says, blind to what is not known."""
     weights = problem.weights(known)
-    operator = problem.operator.then(masked(weights))
     light = decode_net(scan) if settings.operator_light else scan
-    measured = weights * problem.measure(light)
+    return Evidence(
+        operator=problem.operator.then(masked(weights)),
+        values=weights * problem.measure(light),
+        light=settings.operator_light,
+    )
 
-    def agree(estimate: Tensor) -> Tensor:
-        return project(estimate, measured, operator, settings.inner_steps)
 
-    return in_light(agree) if settings.operator_light else agree
+def _noise(scan: Float[Tensor, "t 3 h w"], known: Float[Tensor, "t 1 h w"], settings: RestoreSettings) -> float:
+    """Noise that shows by itself: what is finer than a blur lets pass."""
+    return finest(scan, known) if _space(settings) in ("blur", "focus") else 0.0
+
+
+def _space(settings: RestoreSettings) -> str:
+    """What acts within frames: where nothing does, neighbours know more than a prior of single frames."""
+    return settings.operator_then if settings.operator in TEMPORAL else settings.operator
 
 
 def _answer(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from ...colour import decode_net, encode_net
 from ..prior.consistency import project_masked
 from ..prior.draws import Draw
 from ..prior.encoding import Range
@@ -62,8 +61,3 @@ def solve(prior: Prior, agree: Agree, span: Range, draw: Draw, *, steps: int, et
 def agree_masked(scan: Float[Tensor, "t 3 h w"], keep: Float[Tensor, "t 1 h w"]) -> Agree:
     """Closed form: the scan where it is right."""
     return lambda estimate: project_masked(estimate, scan, keep)
-
-
-def in_light(agree: Agree) -> Agree:
-    """The same step on light instead of its net encoding, for operators that acted on light."""
-    return lambda estimate: encode_net(agree(decode_net(estimate)))
