@@ -10,7 +10,20 @@ import numpy as np
 import pytest
 from bench_clips import clean_clip
 
-from filmrestore.bench import BENCHES, BenchOptions, classical, clips, exact, figures, paste, restore, shots, vapour
+from filmrestore.bench import (
+    BENCHES,
+    BenchOptions,
+    bounds,
+    classical,
+    clips,
+    exact,
+    figures,
+    observer,
+    paste,
+    restore,
+    shots,
+    vapour,
+)
 from filmrestore.bench.light import from_codes, to_codes, to_display, to_linear
 from filmrestore.bench.rows import choose_rows, restore_as_user, weights_hash
 from filmrestore.bench.tables import number, table
@@ -155,6 +168,32 @@ def test_a_torn_cell_is_measured_again(tmp_path, clean_dir):
     cell = tmp_path / "cells" / "dashcam-model" / "input.json"
     cell.write_bytes(cell.read_bytes()[:100])
     assert restore.run(options) == first
+
+
+def test_the_truth_bounds_what_can_be_mended(tmp_path, clean_dir):
+    options = BenchOptions(out_dir=tmp_path, bench_dir=clean_dir, clips=("dashcam-model",), frames=2)
+    found = bounds.run(options)
+    assert found["all"]["objects"] == found["fine grain"]["objects"] > 0
+    for one in found.values():
+        assert one["fixed"]["truth"] == 1
+        assert one["fixed"]["picture without grain"] >= one["fixed"]["picture with new grain"]
+        assert one["told"]["an ideal observer"] >= one["told"]["its shape"] > 0
+    assert "an ideal observer" in (tmp_path / "bounds.md").read_text()
+
+
+def test_an_observer_tells_a_mark_from_grain_as_often_as_its_chance_says():
+    grain = [cv2.GaussianBlur(noise, (0, 0), 0.8) for noise in np.random.default_rng(2).normal(0, 1, (9, 96, 96, 3))]
+    grain = [(frame / frame.std()).astype(np.float32) for frame in grain]
+    seen = observer.Observer.of(grain)
+    mark = np.zeros((4, 4, 3), np.float32)
+    assert seen.chances(mark, 16, 0.02) == pytest.approx((observer.BUDGET / 16,) * 2)
+    chances = [seen.chances(mark + strength, 16, 0.02) for strength in (0.5, 1.0, 2.0, 4.0)]
+    assert chances == sorted(chances) and chances[-1][0] > 0.99
+    # The first observer's answer, counted: the mark laid over a frame less the mean of four others.
+    there = [frame - np.mean(grain[n + 1 : n + 5], axis=0) for n, frame in enumerate(grain[:4])]
+    sums = np.concatenate([cv2.blur(field.sum(axis=2), (4, 4))[4:-4, 4:-4].ravel() for field in there]) * 16
+    limit = np.quantile(sums, 1 - observer.BUDGET / 16)
+    assert np.mean(sums + 16 * 3 * 1.2 > limit) == pytest.approx(seen.chances(mark + 1.2, 16, 0.02)[0], abs=0.1)
 
 
 def test_the_restorers_rows_go_through_files_as_a_user_would(tmp_path, clip, monkeypatch):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 BENCHES: dict[str, str] = {
     "restore": "filmrestore.bench.restore:run",
+    "bounds": "filmrestore.bench.bounds:run",
     "speed": "filmrestore.bench.speed:run",
     "exact": "filmrestore.bench.exact:run",
     "methods": "filmrestore.bench.methods.table:run",

@@ -22,7 +22,7 @@ from .paste import Pieces, paste
 SCANNER_BLUR = 0.5
 """Sigma of the scanner's lens in pixels; softens picture, grain and damage alike."""
 
-GRAIN = {"fine": (0.01, 0.5), "coarse": (0.02, 0.8)}
+GRAIN = {"fine": (0.01, 0.5), "coarse": (0.02, 0.8), "none": (0.0, 0.5)}
 """Strength at mid grey (display units) and sigma of the clumps (pixels)."""
 
 FRAME_WIDTH = 2048
@@ -57,7 +57,7 @@ class Plan:
         name: Of the sequence.
         clip: Stem of the clean file.
         first: Its first frame.
-        grain: "fine" or "coarse".
+        grain: "fine" or "coarse"; "none" is the same sequence with the same damage and no grain.
         damage: "model" (the degrade node), "pieces" or "none".
         full: Only in the long form.
     """
@@ -218,13 +218,17 @@ def footage(plan: Plan, bench_dir: Path, frames: int) -> list[Floats]:
 
 def _grained(display: Floats, grain: str, rng: np.random.Generator) -> Floats:
     """Signal-dependent grain: strongest at mid grey, mostly shared by the layers, correlated over a pixel."""
-    strength, sigma = GRAIN[grain]
+    sigma = GRAIN[grain][1]
     shared, own = rng.standard_normal(display.shape[:2], np.float32), rng.standard_normal(display.shape, np.float32)
     noise = cv2.GaussianBlur(np.float32(0.8) * shared[:, :, None] + np.float32(0.6) * own, (0, 0), sigma)
     noise /= noise.std()
+    return np.asarray(display + grain_amount(display, grain) * noise, np.float32)
+
+
+def grain_amount(display: Floats, grain: str) -> Floats:
+    """Deviation of the grain at each value, display units, before the scanner's blur."""
     grey = np.clip(display, 0, 1)
-    amount = np.float32(strength) * (np.float32(0.35) + np.float32(2.6) * grey * (1 - grey))
-    return np.asarray(display + amount * noise, np.float32)
+    return np.asarray(np.float32(GRAIN[grain][0]) * (np.float32(0.35) + np.float32(2.6) * grey * (1 - grey)))
 
 
 def _blurred(picture: Floats) -> Floats:

@@ -5,6 +5,18 @@ from .measuring import measure
 from .model import FREQUENCIES, GrainModel
 from .separation import separate
 from .synthesis import synthesise
+from .through import hidden, show_through
 from .treatment import stock, treat
 
-__all__ = ["FREQUENCIES", "GrainModel", "measure", "regrain", "separate", "stock", "synthesise", "treat"]
+__all__ = [
+    "FREQUENCIES",
+    "GrainModel",
+    "hidden",
+    "measure",
+    "regrain",
+    "separate",
+    "show_through",
+    "stock",
+    "synthesise",
+    "treat",
+]

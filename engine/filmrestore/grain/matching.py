@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frame import Box
 from .model import Float32, GrainModel, plane_power
+from .regions import Region, regions
 from .separation import spline
 from .synthesis import synthesise
 
-_COARSE = 8  # edge of the squares in which the mask is gathered into regions
-_LARGEST = 128  # edge of a region, in those squares
 _RING = 12  # width of the surroundings, pixels
 _GAP = 2  # between a region and its ring: the reach of the high pass
 _REACH = _RING + _GAP + 2
@@ -23,14 +20,6 @@ _POOL = 41  # edge of the window in which grain is judged
 _DOUBT = 60.0  # pixels: how much evidence outweighs the assumption
 _OUTLIER = 16.0  # times the expected power: dirt and edges count as this
 _MOST = 1.2  # times the model's power: more than this is picture that the fill lacks, not grain
-
-
-@dataclass(frozen=True)
-class _Region:
-    """One connected part of the mask: its box grown by the surroundings, and where in the box it lies."""
-
-    box: Box
-    inside: NDArray[np.bool_]
 
 
 def regrain(
@@ -63,7 +52,7 @@ def regrain(
         return out
     weights = mask.astype(np.float32)
     taken = weights > 0
-    evidence = [_Evidence(net, taken, region, model, seed, frame, origin) for region in _regions(taken)]
+    evidence = [_Evidence(net, taken, region, model, seed, frame, origin) for region in regions(taken, _REACH)]
     usual = _usual([one.overall for one in evidence])
     for one in evidence:
         power = one.missing(usual) + (amount**2 - 1) * one.surroundings
@@ -79,7 +68,7 @@ class _Evidence:
         self,
         net: Float32,
         taken: NDArray[np.bool_],
-        region: _Region,
+        region: Region,
         model: GrainModel,
         seed: int,
         frame: int,
@@ -134,39 +123,6 @@ def _usual(regions: list[tuple[Float32, Float32]]) -> Float32:
     lacking, weights = (np.stack(column) for column in zip(*regions, strict=True))
     mean = ((lacking * weights).sum(axis=0) + _DOUBT) / (weights.sum(axis=0) + _DOUBT)
     return np.asarray(np.clip(mean, 0, _MOST), dtype=np.float32)
-
-
-def _regions(taken: NDArray[np.bool_]) -> list[_Region]:
-    """Parts of the mask within one or two coarse squares of each other; large ones are cut, to bound memory."""
-    height, width = taken.shape
-    rows, columns = -(-height // _COARSE), -(-width // _COARSE)
-    padded = np.zeros((rows * _COARSE, columns * _COARSE), bool)
-    padded[:height, :width] = taken
-    squares = np.asarray(padded.reshape(rows, _COARSE, columns, _COARSE).any(axis=(1, 3)))
-    found = []
-    for top in range(0, rows, _LARGEST):
-        for left in range(0, columns, _LARGEST):
-            found += _connected(squares[top : top + _LARGEST, left : left + _LARGEST], left, top, taken)
-    return found
-
-
-def _connected(squares: NDArray[np.bool_], left: int, top: int, taken: NDArray[np.bool_]) -> list[_Region]:
-    """Regions of one window of the coarse mask, whose first square is (left, top)."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(squares.astype(np.uint8), connectivity=8)
-    height, width = taken.shape
-    found = []
-    for label in range(1, count):
-        x, y, w, h = (int(value) for value in stats[label, :4])
-        x0, y0 = (left + x) * _COARSE, (top + y) * _COARSE
-        x1, y1 = min(x0 + w * _COARSE, width), min(y0 + h * _COARSE, height)
-        box = Box(
-            x0=max(x0 - _REACH, 0), y0=max(y0 - _REACH, 0), x1=min(x1 + _REACH, width), y1=min(y1 + _REACH, height)
-        )
-        own = np.zeros((box.height, box.width), bool)
-        mine = (labels[y : y + h, x : x + w] == label).repeat(_COARSE, axis=0).repeat(_COARSE, axis=1)
-        own[y0 - box.y0 : y1 - box.y0, x0 - box.x0 : x1 - box.x0] = mine[: y1 - y0, : x1 - x0]
-        found.append(_Region(box, own & taken[box.slices]))
-    return found
 
 
 def _high(pixels: Float32) -> Float32:

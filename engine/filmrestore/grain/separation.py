@@ -29,12 +29,12 @@ def separate(net: Float32, model: GrainModel) -> tuple[Float32, Float32]:
     transform; the gain is Wiener's.
     """
     picture = np.empty_like(net)
-    level = model.deviation_at(_smoothed(_smoothed(net, 1), 2))
+    level = model.deviation_at(smoothed(smoothed(net, 1), 2))
     for channel in range(3):
         rest = np.ascontiguousarray(net[..., channel])
         kept = np.zeros_like(rest)
-        for band, share in enumerate(_band_shares(model.power[channel])):
-            slower = _smoothed(rest, 1 << band)
+        for band, share in enumerate(band_shares(model.power[channel], _BANDS)[:-1]):
+            slower = smoothed(rest, 1 << band)
             detail = rest - slower
             strength = cv2.blur(detail * detail, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REFLECT_101)
             expected = np.square(level[..., channel]) * np.float32(share * _EXCESS)
@@ -52,19 +52,20 @@ def spline(step: int) -> Float64:
     return line
 
 
-def _smoothed(plane: Float32, step: int) -> Float32:
+def smoothed(plane: Float32, step: int) -> Float32:
+    """What is slower than one band: `spline(step)` both ways."""
     line = spline(step).astype(np.float32)
     return np.asarray(cv2.sepFilter2D(plane, cv2.CV_32F, line, line, borderType=cv2.BORDER_REFLECT_101))
 
 
 @lru_cache(maxsize=64)
-def _band_shares(power: tuple[float, ...]) -> tuple[float, ...]:
-    """Share of the grain's variance that falls into each band."""
+def band_shares(power: tuple[float, ...], bands: int) -> tuple[float, ...]:
+    """Share of the grain's variance that falls into each band, and last that of what is slower than all of them."""
     plane = plane_power(power)
     size = len(plane)
     passed, shares = np.ones(size), []
     rest = np.outer(passed, passed)
-    for band in range(_BANDS):
+    for band in range(bands):
         line = np.zeros(size)
         taps = spline(1 << band)
         line[: len(taps)] = taps if len(taps) <= size else taps[:size]
@@ -72,4 +73,4 @@ def _band_shares(power: tuple[float, ...]) -> tuple[float, ...]:
         slower = rest * np.outer(response, response)
         shares.append(float((plane * (rest - slower) ** 2).mean()))
         rest = slower
-    return tuple(shares)
+    return (*shares, float((plane * rest**2).mean()))

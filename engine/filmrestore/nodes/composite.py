@@ -13,7 +13,7 @@ from ..colour import Colour
 from ..fixes.guard import is_moving_picture, is_standing_picture
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
-from ..grain import GrainModel, regrain
+from ..grain import GrainModel, hidden, regrain, show_through
 from ..restorers.base import Origin
 from ..settings import RestoreSettings
 from .line_repair import join, shine
@@ -119,9 +119,12 @@ def repair(
     with meter.stage("composite"):
         matte = _matte(region, blended.origin > 0, settings)
         net = colour.to_net(scan)
+        through = show_through(net, blended.picture, matte, blended.origin > 0, grain) if marks else None
         if line.any():
             blended, line = _lined(net, blended, matte > 0, line)
             matte[line] = 1
+        if through is not None:  # lines see to that themselves
+            blended = replace(blended, picture=np.where(line[..., None], blended.picture, through))
         if protect is not None:
             matte *= 1.0 - protect
         matte[confidence < 0] = 0
@@ -267,11 +270,13 @@ def _lay_over(
     mask = matte > 0
     fill = blended.picture[mask]
     grey = _is_neutral(scan) and not settings.colour_only  # to give a grey picture colours is to be asked for
-    net[mask] = fill.mean(axis=-1, keepdims=True) if grey else fill
+    mended = net.copy()
+    mended[mask] = fill.mean(axis=-1, keepdims=True) if grey else fill
     if grain is not None and settings.grain > 0:  # a mean of neighbours has lost grain as well
         with meter.stage("grain"):
-            net = regrain(net, mask, grain, settings.seed, grain_frame, settings.grain)
-    old, new = scan[mask], colour.from_net(net[mask][None])[0]
+            lost = hidden(net, mended, matte, grain)
+            mended = regrain(mended, lost, grain, settings.seed, grain_frame, settings.grain)
+    old, new = scan[mask], colour.from_net(mended[mask][None])[0]
     mixed = _blend(old, new, matte[mask] * np.float32(settings.strength * settings.mix))
     codes = scan.copy()
     codes[mask] = mixed
