@@ -40,6 +40,15 @@ def grey(height: int, width: int) -> np.ndarray:
     return rng.integers(300, 400, (height, width, 3), dtype=np.uint16)
 
 
+def test_a_fix_is_as_certain_as_its_most_certain_pixel() -> None:
+    scan = grey(20, 20)
+    new, confidence = scan.copy(), np.zeros((20, 20), np.float32)
+    new[4:11, 4:11] += 90
+    confidence[6:9, 6:9], confidence[7, 7], confidence[15, 15] = 0.6, 0.875, 1.0
+    [(fix, _)] = found(scan, new, confidence=confidence)
+    assert fix.confidence == 0.875
+
+
 def test_laying_the_pixels_of_all_fixes_over_the_scan_gives_the_new_codes_exactly() -> None:
     scan = grey(97, 131)
     new = scan.copy()

@@ -43,7 +43,8 @@ def find_fixes(
         scan, new: Shape (h, w, c), picture channels as read and as they will be written.
         matte: Shape (h, w), 0..1, or uint8 0..255.
         origin: Shape (h, w): `restorers.base.Origin`. A changed pixel that says untouched counts as interpolated.
-        confidence: Shape (h, w), 0..1: calibrated probability of damage.
+        confidence: Shape (h, w), 0..1: calibrated probability of damage. A fix is as certain as its most certain pixel:
+            it is right where any of its pixels was damaged, and has a rim that was not.
         frame: Source frame number.
         model: Who made the change, "frdm@0123456789ab".
         settings: Digest of the settings.
@@ -84,7 +85,7 @@ def find_fixes(
             polarity=polarity,
             origin=_main_origin(shares),
             shares=shares,
-            confidence=round(float(np.clip(np.nan_to_num(trust[own].mean(dtype=np.float64)), 0, 1)), 4),
+            confidence=round(float(np.clip(np.nan_to_num(trust[own]).max(), 0, 1)), 4),
             change=mean_change,
             model=model,
             settings=settings,
