@@ -14,7 +14,7 @@ from .remembered import Values
 from .work import Step, Watch
 
 WIDTH, HEIGHT = 560, 640
-_DECIMALS = 3
+_DECIMALS = 4
 _INTERVAL_MS = 200
 
 

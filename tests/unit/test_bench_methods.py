@@ -328,7 +328,6 @@ def test_methods_that_mend_blur_stand_beside_what_is_told_the_blur(
     monkeypatch.setattr(blur, "CLIPS", ("dashcam",))
     monkeypatch.setattr(blur, "EDGE", 48)
     monkeypatch.setattr(blur, "ROUNDS", 5)
-    monkeypatch.setattr(blur, "STEPS", 2)
     monkeypatch.setattr(blur, "lacks", lambda method: "")
     monkeypatch.setattr(blur, "load_prior", lambda device: Prior.of_film(new_prior("prior-test"), "untrained", CPU))
     block = blur.compared(options_for(clean_dir, tmp_path, frames=3))

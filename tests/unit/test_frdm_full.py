@@ -208,7 +208,7 @@ def test_only_the_guidance_network_would_learn(folders: dict[str, Path]) -> None
         z,
         torch.randn(1, 5, 16),
         torch.randn(1, 16, 12),
-        torch.rand(1, 4),
+        torch.tensor([[0.1, 0.2, 0.7, 0.9]]),
         plane[None, :, 0, 0, 0] > 0,
     )
     residuals = net(z, 0.5, told)

@@ -186,7 +186,7 @@ def test_an_analysis_from_before_repeats_were_looked_for_is_refused_with_a_remed
     del facts["repeats"]
     old = tmp_path / "old.json"
     old.write_text(json.dumps({**facts, "version": 1}))
-    with pytest.raises(CorruptFile, match="version 1, expected 3: delete it and run `filmrestore probe` again"):
+    with pytest.raises(CorruptFile, match="version 1, expected 4: delete it and run `filmrestore probe` again"):
         Analysis.load(old)
 
 
@@ -313,7 +313,15 @@ def test_a_speck_on_a_repeated_frame_goes_in_every_copy_with_one_and_the_same_bo
         boxes = [[fix.box for fix in ledger.fixes(n) if _meets(fix.box, row, column)] for n in copies]
         assert len(boxes[0]) == 1 and all(box == boxes[0] for box in boxes)
         spots = [after[n][row : row + 4, column : column + 4] for n in copies]
-        assert spots[0].min() > 10000 and all(np.array_equal(spot, spots[0]) for spot in spots)
+        scanned = [read_codes(Path(scan).parent / f"shot.{n}.png")[row : row + 4, column : column + 4] for n in copies]
+        assert spots[0].min() > 10000
+        for spot, own in zip(spots, scanned, strict=True):  # of its own noise a copy keeps what shows through a mark
+            assert apart(spot, spots[0]) <= apart(own, scanned[0])
+
+
+def apart(a: np.ndarray, b: np.ndarray) -> int:
+    """The largest difference of two pictures, codes."""
+    return int(np.abs(a.astype(np.int64) - b.astype(np.int64)).max())
 
 
 def _meets(box: tuple[int, int, int, int], row: int, column: int) -> bool:
@@ -340,7 +348,7 @@ def test_verify_finds_every_pixel_accounted_for(scan: str, whole: Path) -> None:
     assert report.ok, report
 
 
-def test_the_film_without_its_repeats_gives_the_same_codes_at_the_same_cost(
+def test_the_film_without_its_repeats_looks_the_same_at_the_same_cost(
     scan: str, whole: Path, tmp_path: Path
 ) -> None:
     film = write_reel(tmp_path / "film", sorted(set(FILM)))
@@ -349,7 +357,7 @@ def test_the_film_without_its_repeats_gives_the_same_codes_at_the_same_cost(
     once, twice = clean(tmp_path / "out"), clean(whole)
     for at, number in zip(REEL, FILM, strict=True):
         if at not in REPEATS:
-            assert np.array_equal(once[number], twice[at])
+            assert apart(once[number], twice[at]) <= 16  # of 65535: grain was measured on other frames
     again = restore(job(scan, tmp_path / "again", cache=str(tmp_path / "tiles")))
     assert again.tiles_computed == plain.tiles_computed
     warm = restore(job(scan, tmp_path / "warm", cache=str(whole / "tiles")))

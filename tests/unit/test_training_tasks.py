@@ -270,7 +270,7 @@ def test_a_size_or_batch_given_holds_for_every_stage(data: Path, tmp_path: Path)
     ("words", "said"),
     [
         (["--model", "restormer", "--size", "64"], "--size is not for --model restormer"),
-        (["--model", "divd", "--batch", "2"], "--batch is not for --model divd"),
+        (["--model", "restormer", "--batch", "2"], "--batch is not for --model restormer"),
         (["--model", "prior", "--network", "{"], "--network is no JSON"),
         (["--model", "prior", "--network", "[8]"], "write it like"),
     ],
