@@ -348,9 +348,7 @@ def test_verify_finds_every_pixel_accounted_for(scan: str, whole: Path) -> None:
     assert report.ok, report
 
 
-def test_the_film_without_its_repeats_looks_the_same_at_the_same_cost(
-    scan: str, whole: Path, tmp_path: Path
-) -> None:
+def test_the_film_without_its_repeats_looks_the_same_at_the_same_cost(scan: str, whole: Path, tmp_path: Path) -> None:
     film = write_reel(tmp_path / "film", sorted(set(FILM)))
     plain = restore(job(film, tmp_path / "out"))
     assert Analysis.load(tmp_path / "out/shot.analysis.json").repeats == ()
