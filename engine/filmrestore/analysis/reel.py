@@ -23,7 +23,7 @@ from .blur import blur_of, edges_of
 from .columns import ScratchFinder
 from .model import Analysis
 from .repeats import RepeatFinder
-from .ridges import reduced, reduction, strips_of
+from .ridges import luma_of, reduction, strips_of
 from .standing import MarkFinder
 
 Float32 = NDArray[np.float32]
@@ -115,13 +115,8 @@ class _Reel:
         self._cuts.add(frame.number, small)
         self._repeats.add(frame.number, picture)
         self._scratches.add(frame.number, self._colour.to_net(strips_of(picture)).mean(axis=2))
-        self._marks.add(frame.number, self._luma(picture))
+        self._marks.add(frame.number, luma_of(picture, self._colour))
         self._samples.add(frame.number, picture)
-
-    def _luma(self, picture: Codes) -> Float32:
-        """Net luminance of the whole frame, finite, at the size at which marks are looked for."""
-        net = self._colour.to_net(reduced(picture)).mean(axis=2)
-        return np.asarray(np.nan_to_num(net, posinf=0, neginf=0), np.float32)
 
     def _half(self, picture: Codes) -> Float32:
         """The frame as the gate is measured on it: net, smaller."""

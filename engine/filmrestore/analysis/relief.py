@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .ridges import usual
+
 Float32 = NDArray[np.float32]
 
 FINE = 1.3
@@ -36,10 +38,7 @@ def relief(luma: Float32) -> tuple[Float32, Float32]:
     up, down = middle + half, middle - half
     dark = np.maximum(up + np.minimum(down, 0) / 2, 0)
     light = np.maximum(-down - np.maximum(up, 0) / 2, 0)
-    size = np.maximum(dark, light)
-    common = np.float32(np.median(size[size > 0])) if (size > 0).any() else np.float32(0)
-    usual = cv2.blur(np.minimum(size, 4 * common), (_AROUND, _AROUND), borderType=cv2.BORDER_REFLECT)
-    unit = np.float32(1.5) * np.maximum(usual, common / 2) + np.float32(_FLOOR / 3)
+    unit = np.float32(1.5) * usual(np.maximum(dark, light), (_AROUND, _AROUND)) + np.float32(_FLOOR / 3)
     return np.minimum(dark / unit, np.float32(MOST)), np.minimum(light / unit, np.float32(MOST))
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..colour import Colour
 from ..frame import Codes
 from ..scenes import averageable
 
@@ -51,6 +52,24 @@ def strips_of(picture: Codes) -> Codes:
     return np.asarray(strips[:, :whole].reshape(len(rows), whole // step, step, -1).mean(axis=2), np.float32)
 
 
+def luma_of(picture: Codes, colour: Colour) -> Float32:
+    """Net luminance of a whole frame, finite, at the size at which marks are looked for: `reduced`."""
+    net = colour.to_net(reduced(picture)).mean(axis=2)
+    return np.asarray(np.nan_to_num(net, posinf=0, neginf=0), np.float32)
+
+
+def usual(size: Float32, around: tuple[int, int]) -> Float32:
+    """How much stands out around each place, what stands out far left aside; half of the median at least.
+
+    Args:
+        size: How much each place stands out, >= 0, (h, w).
+        around: Columns and rows that are looked at.
+    """
+    middle = np.float32(np.median(size[size > 0])) if (size > 0).any() else np.float32(0)
+    mean = cv2.blur(np.minimum(size, 4 * middle), around, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(np.maximum(mean, middle / 2), np.float32)
+
+
 def ridges(strips: Float32) -> tuple[Float32, Float32, Float32]:
     """What stands out from both of its sides, light or dark, at the width at which it does most.
 
@@ -81,8 +100,5 @@ def ridges(strips: Float32) -> tuple[Float32, Float32, Float32]:
         contrast *= np.float32(np.sqrt(wide))  # grain of that many columns averages out
         more = np.abs(contrast) > np.abs(best)
         best, widths = np.where(more, contrast, best), np.where(more, np.float32(wide), widths)
-    size = np.abs(best)
-    middle = np.float32(np.median(size[size > 0])) if (size > 0).any() else np.float32(0)
-    usual = cv2.blur(np.minimum(size, 4 * middle), _AROUND, borderType=cv2.BORDER_REFLECT)
-    deviation = best / (np.float32(1.3) * np.maximum(usual, middle / 2) + np.float32(1e-4))
+    deviation = best / (np.float32(1.3) * usual(np.abs(best), _AROUND) + np.float32(1e-4))
     return np.clip(deviation, -CLIP, CLIP).astype(np.float32), np.asarray(best / np.sqrt(widths), np.float32), widths

@@ -199,8 +199,7 @@ class LiveEngine:
         """The ask with a method's own name in the place of auto, and why."""
         if not isinstance(ask.settings, RestoreSettings):
             return ask, ""
-        found = _analysis(ask.analysis, ask.plate) if ask.analysis else None
-        settings, why = chosen(ask.settings, found, self._usable)
+        settings, why = chosen(ask.settings, _found(ask), self._usable)
         return replace(ask, settings=settings), why
 
     def _restored(
@@ -213,7 +212,7 @@ class LiveEngine:
         cancelled: Callable[[], None],
     ) -> Answer:
         unit = self._unit(ask, settings)
-        found = _analysis(ask.analysis, ask.plate) if ask.analysis else None
+        found = _found(ask)
         job = FrameJob(
             wide=self._wide_of(ask, settings),
             number=ask.number,
@@ -265,7 +264,7 @@ class LiveEngine:
         return self._wide(_Analysed(found), cuts, settings, ask.plate).of(ask.number)
 
     def _unit(self, ask: Ask, settings: RestoreSettings) -> Unit:
-        found = _analysis(ask.analysis, ask.plate) if ask.analysis else None
+        found = _found(ask)
         cuts = ask.cuts if ask.cuts is not None else found.cuts if found else ()
         repeats = found.repeats if found else ()
         available = sorted(number for plane, number in ask.changes if plane == "source")
@@ -375,6 +374,15 @@ def _check_plate(ask: Ask) -> None:
     if ask.defect_alpha and ask.plate.format.alpha is None:
         raise UsageError(f"the defect map is to be the alpha, and the channels are {ask.plate.channels!r}")
     _colour(ask.plate)
+
+
+def _found(ask: Ask) -> Analysis | None:
+    """The analysis that the ask names; None where it names none.
+
+    Raises:
+        InputError, UsageError: as `_analysis`.
+    """
+    return _analysis(ask.analysis, ask.plate) if ask.analysis else None
 
 
 def _analysis(path: str, plate: Plate) -> Analysis:

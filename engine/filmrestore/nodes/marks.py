@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis import LastingMark
-from ..analysis.ridges import reduced
+from ..analysis.ridges import luma_of
 from ..colour import Colour
 from ..frame import Frame
 
@@ -22,6 +22,7 @@ _CLEAR = 2
 """Pixels beyond these that its blur may reach: the picture is looked at past them."""
 _PICTURE = 7
 """Pixels past these from which the picture beside a mark is known."""
+_REACH = _WIDE + _CLEAR + _PICTURE
 _SHARE = 0.12
 """Of a mark's own contrast, from which a pixel belongs to it."""
 _SHOWS = 1.5
@@ -39,9 +40,8 @@ def mark_map(frame: Frame, marks: Iterable[LastingMark], colour: Colour) -> F32 
     here = [(mark, pixels) for mark, pixels in here if len(pixels[0])]
     if not here:
         return None
-    small = colour.to_net(reduced(frame.picture())).mean(axis=2)
-    luma = np.nan_to_num(small, posinf=0, neginf=0)
-    plane = np.zeros(luma.shape, np.float32)
+    luma = luma_of(frame.picture(), colour)
+    plane: F32 = np.zeros(luma.shape, np.float32)
     for mark, (rows, columns) in here:
         inside = (rows >= 0) & (rows < luma.shape[0]) & (columns >= 0) & (columns < luma.shape[1])
         if not inside.any():
@@ -57,9 +57,6 @@ def mark_map(frame: Frame, marks: Iterable[LastingMark], colour: Colour) -> F32 
     if not plane.any():
         return None
     return plane if plane.shape == (height, width) else _enlarged(plane, (height, width))
-
-
-_REACH = _WIDE + _CLEAR + _PICTURE
 
 
 def _shown(luma: F32, crest: NDArray[np.uint8], sign: int) -> Mask:

@@ -132,11 +132,10 @@ def told_the_blur(part: Part, psf: Tensor, prior: Prior | None) -> tuple[list[Fl
 
 
 def _on_prior(prior: Prior, scan: Tensor, light: Tensor, operator: Operator) -> Tensor:
-    usual = RestoreSettings()
     return balanced(
         Evidence(operator=operator, values=light, light=True),
         scan,
-        Effort(rounds=usual.steps, inner=usual.inner_steps, closing=usual.closing_steps),
+        Effort.of(RestoreSettings()),
         noise=finest(scan, torch.ones_like(scan[:, :1])),
         prior=prior,
         span=Range(Range.around(scan, torch.zeros_like(scan[:, :1])).shift.to(prior.device)),

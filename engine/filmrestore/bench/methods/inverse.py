@@ -172,8 +172,7 @@ def as_published(prior: Prior, closing: int = 0) -> Solver:
 
 def by_default(prior: Prior) -> Solver:
     """svi as its settings have it."""
-    usual = RestoreSettings()
-    effort = Effort(rounds=usual.steps, inner=usual.inner_steps, closing=usual.closing_steps)
+    effort = Effort.of(RestoreSettings())
 
     def solver(seen: Measured, case: Case) -> Tensor:
         noise = finest(seen.values, torch.ones_like(seen.values[:, :1])) if case.then == "blur" else _rounding(case)
@@ -236,9 +235,8 @@ def compared(options: BenchOptions, progress: Progress | None = None) -> Block:
     def solver_of(row: str, name: str) -> Solver:
         if row in ROWS:
             assert prior is not None
-            return {"svi": by_default(prior), "svi, as published": as_published(prior)}.get(
-                row, as_published(prior, CLOSING)
-            )
+            ours = (as_published(prior), as_published(prior, CLOSING), by_default(prior))
+            return dict(zip(ROWS, ours, strict=True))[row]
         chosen = weights[name]
         return {
             "input": lambda seen, case: seen.start,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
@@ -112,7 +113,7 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return clean
 
 
-def new_net(size: str = "frdm-s") -> FrdmNet:
+def new_net(size: str = "frdm-s", **changes: Any) -> FrdmNet:
     """An untrained network of one of the `SIZES`, initialised from torch's current random state."""
-    net: FrdmNet = FrdmNet(**SIZES[size])
+    net: FrdmNet = FrdmNet(**{**SIZES[size], **changes})
     return net

@@ -107,7 +107,7 @@ class RestormerNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return scan + RESIDUAL * torch.tanh(change.float()), logits.float()
 
 
-def new_net(size: str = "restormer-s") -> RestormerNet:
+def new_net(size: str = "restormer-s", **changes: Any) -> RestormerNet:
     """An untrained network of one of the `SIZES`, initialised from torch's current random state."""
-    net: RestormerNet = RestormerNet(**SIZES[size])
+    net: RestormerNet = RestormerNet(**{**SIZES[size], **changes})
     return net

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from jaxtyping import Float
 from torch import Tensor
 
+from ...settings import RestoreSettings
 from ..prior.encoding import Range
 from ..prior.model import Prior
 from .evidence import Evidence
@@ -36,6 +37,11 @@ class Effort:
     rounds: int
     inner: int
     closing: int
+
+    @classmethod
+    def of(cls, settings: RestoreSettings) -> Effort:
+        """What the settings ask for."""
+        return cls(rounds=settings.steps, inner=settings.inner_steps, closing=settings.closing_steps)
 
 
 def balanced(

@@ -176,7 +176,7 @@ class SviRestorer:
         start = problem.start(fill(scan, 1 - known))
         evidence = _evidence(problem, scan, known, settings)
         noise = max(settings.operator_noise, _noise(scan, known, settings))
-        effort = Effort(rounds=settings.steps, inner=settings.inner_steps, closing=settings.closing_steps)
+        effort = Effort.of(settings)
         if settings.quality == "preview":
             return balanced(evidence, start, effort, noise=noise)
         span = Range(Range.around(start, torch.zeros_like(start[:, :1])).shift.to(self.device))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ...colour import decode_net
 from ...metrics import Error, Found, Share, found_pixels, harm
 from ...restorers.calibrated import Calibrated
-from ...restorers.divd.network import SIZES, DivdNet
+from ...restorers.divd.network import DivdNet, new_net
 from ...restorers.divd.sampler import LARGEST, SCALE, STEPS, deblur, learning_schedule, shown, taken_steps
 from ..blur import BlurredWindow, draw_blurred
 from ..calibrate import fit_one, some
@@ -52,8 +52,7 @@ class DivdTask(Task):
 
     def network(self, settings: Mapping[str, Any]) -> nn.Module:
         """A small `DivdNet`, with what differs from it."""
-        network: nn.Module = DivdNet(**{**SIZES["divd-s"], **settings})
-        return network
+        return new_net("divd-s", **settings)
 
     def draw(self, footage: Footage, seed: int, number: int, stage: Stage, settings: Mapping[str, Any]) -> Samples:
         """One window."""
@@ -110,16 +109,16 @@ class DivdTask(Task):
         for number, window in enumerate(held_out):
             middle = len(window.scan) // 2
             scan, truth = (torch.from_numpy(part[middle]) for part in (window.scan, window.truth))
-            shown, wanted = [_display(scan)], _display(truth)
+            displayed, wanted = [_display(scan)], _display(truth)
             for steps in (1, STEPS):
                 picture, logits = _answer(network, window, number, steps)
                 confidence = calibrated.confidence(logits[middle : middle + 1])[0]
-                shown.append(_display(torch.where(confidence > 0.5, picture[middle], scan)))
-            for name, result in zip(errors, shown, strict=True):
+                displayed.append(_display(torch.where(confidence > 0.5, picture[middle], scan)))
+            for name, result in zip(errors, displayed, strict=True):
                 errors[name] += Error(float(np.square(result - wanted, dtype=np.float64).sum()), wanted.size)
             asked, mask = window.weight[middle, 0] > 0, window.matte[middle, 0] > 0
             found += found_pixels(confidence[0].numpy() * asked, mask, 0.5)
-            harmed += harm(shown[-1], wanted, mask | ~asked)
+            harmed += harm(displayed[-1], wanted, mask | ~asked)
         told = {name: error.psnr for name, error in errors.items()}
         told |= {"blur_recall": found.recall, "blur_precision": found.precision, "harm_percent": 100 * harmed.share}
         return {name: round(value, 4) if np.isfinite(value) else None for name, value in told.items()}
@@ -151,9 +150,14 @@ def _answer(
 
 def _steps(prediction: str, count: int, noise: torch.Generator) -> Int[Tensor, n]:
     """Steps that the sampler takes, half of the time the first: from noise alone it says the mean of what was sharp."""
-    taken = torch.tensor(taken_steps(prediction))
+    taken = _taken(prediction)
     place = torch.randint(1, len(taken), (count,), generator=noise)
     return taken[place * (torch.rand(count, generator=noise) >= FIRST)]
+
+
+@cache
+def _taken(prediction: str) -> Int[Tensor, n]:
+    return torch.tensor(taken_steps(prediction))
 
 
 @cache

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...restorers.frdm.calibration import Calibration
-from ...restorers.frdm.network import SIZES, FrdmNet
+from ...restorers.frdm.network import FrdmNet, new_net
 from ..answers import network_answer
 from ..batches import CLASSES, RECIPES, Batch, Windows, stack
 from ..calibrate import fit_calibration
@@ -40,8 +40,7 @@ class FrdmTask(Task):
 
     def network(self, settings: Mapping[str, Any]) -> nn.Module:
         """A small `FrdmNet`, with what differs from it."""
-        network: nn.Module = FrdmNet(**{**SIZES["frdm-s"], **settings})
-        return network
+        return new_net("frdm-s", **settings)
 
     def draw(self, footage: Footage, seed: int, number: int, stage: Stage, settings: Mapping[str, Any]) -> Samples:
         """One window, as `batches.Batch` holds it."""

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...restorers.calibrated import Calibrated
-from ...restorers.restormer.network import SIZES, RestormerNet
+from ...restorers.restormer.network import RestormerNet, new_net
 from ..calibrate import fit_one, some
 from ..footage import Footage
 from ..job import TrainJob
@@ -44,8 +44,7 @@ class RestormerTask(Task):
 
     def network(self, settings: Mapping[str, Any]) -> nn.Module:
         """A small `RestormerNet`, with what differs from it."""
-        network: nn.Module = RestormerNet(**{**SIZES["restormer-s"], **settings})
-        return network
+        return new_net("restormer-s", **settings)
 
     def draw(self, footage: Footage, seed: int, number: int, stage: Stage, settings: Mapping[str, Any]) -> Samples:
         """The real frames of one damaged window."""
