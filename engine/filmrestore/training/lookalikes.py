@@ -260,6 +260,29 @@ def _sticks(rng: np.random.Generator, frames: Linear) -> None:
             _lay(frames[index], alpha, colour)
 
 
+def _ropes(rng: np.random.Generator, frames: Linear) -> None:
+    """Leashes, reins, whips, cables: thin things that sag and swing between two ends, smeared by the shutter."""
+    size = frames.shape[1]
+    along = np.linspace(0, 1, 24)[:, None]
+    for _ in range(int(rng.integers(1, 4))):
+        width, opacity, colour = rng.uniform(0.8, 4), rng.uniform(0.6, 1), _colours(rng, 1, 0.01, 1.5)[0]
+        ends, drift = rng.uniform(-0.1, 1.1, (2, 2)) * size, rng.normal(0, rng.uniform(0.5, 9), (2, 2))
+        bend, swing = rng.normal(0, 0.2 * size, 2), rng.normal(0, 5, 2)
+        phase, pace, shutter = rng.uniform(0, 6.28), rng.uniform(0.2, 1.5), rng.uniform(0, 0.8)
+        grey = int(255 * opacity * min(width, 1.0))
+        for index in range(FRAMES):
+            cover = np.zeros((size, size), np.float32)
+            for time in index + np.linspace(0, shutter, 4):
+                first, last = ends + drift * (time - 2)
+                middle = (first + last) / 2 + bend + swing * np.sin(phase + pace * time)
+                path = (1 - along) ** 2 * first + 2 * along * (1 - along) * middle + along**2 * last
+                points = np.rint(path * (1 << _SHIFT)).astype(np.int32)
+                alpha: Alpha = np.zeros((size, size), np.uint8)
+                cv2.polylines(alpha, [points], False, grey, max(1, round(width)), cv2.LINE_AA, _SHIFT)
+                cover += alpha
+            _lay(frames[index], (cover / 4).astype(np.uint8), colour)
+
+
 def _glints(rng: np.random.Generator, frames: Linear) -> None:
     """Highlights on water and chrome that flash at the brightest places, anew in each frame."""
     size, light = frames.shape[1], _white(rng)[0] * 3
@@ -342,11 +365,12 @@ LOOKALIKES: dict[str, Lookalike] = {
     "insects": _insects,
     "panels": _panels,
     "rain": _rain,
+    "ropes": _ropes,
     "snow": _snow,
     "sparks": _sparks,
     "stars": _stars,
     "sticks": _sticks,
     "text": _text,
 }
-OFTEN = {"panels": 8.0, "ball": 3.0, "sticks": 2.5, "snow": 2.0, "insects": 2.0, "borders": 1.5}
+OFTEN = {"panels": 8.0, "ball": 3.0, "ropes": 3.0, "sticks": 2.5, "snow": 2.0, "insects": 2.0, "borders": 1.5}
 """Kinds that are drawn oftener than the others: the likeliest to be erased."""

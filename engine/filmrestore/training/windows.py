@@ -182,7 +182,7 @@ def label(scan: Net, truth: Net) -> tuple[Net, Net]:
         _, labels, stats, _ = cv2.connectedComponentsWithStats(candidate.astype(np.uint8), connectivity=8)
         strong = np.zeros(len(stats), bool)
         strong[labels[candidate & (plane > VISIBLE + STANDS_OUT * _texture(truth[index]))]] = True
-        of_mark = np.clip(np.sqrt(MIDDLING_AREA / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)), 0.25, 1.5) * strong
+        of_mark = np.clip(np.sqrt(MIDDLING_AREA / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)), 0.25, 2.5) * strong
         weight[index][candidate] = of_mark[labels[candidate]]
         matte[index] = candidate & strong[labels]
     return matte[:, None], weight[:, None]
