@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray as Array
 
 from .motion import compensate, flow, luma8, match_level, match_tone
@@ -43,6 +43,21 @@ class Recovered:
     trust: Float32[Array, "h w"]
 
 
+@dataclass(frozen=True)
+class Side:
+    """One of two frames that are compared.
+
+    Attributes:
+        whole: Net encoding, its holes filled.
+        hole: Where it is damaged.
+        luma: `luma8` of it.
+    """
+
+    whole: Float32[Array, "h w 3"]
+    hole: Bool[Array, "h w"]
+    luma: UInt8[Array, "h w"]
+
+
 def recover(
     frames: Float32[Array, "t h w 3"],
     fills: Float32[Array, "t h w 3"],
@@ -67,19 +82,26 @@ def recover(
             for b in range(max(0, centre - REACH), min(len(frames), centre + REACH + 1))
             if b != centre and present[b] and present[centre]
         ]
+        frame = Side(whole[centre], holes[centre], lumas[centre])
         total, weight = LEAST * fills[centre], np.full(holes.shape[1:], LEAST, np.float32)
         for b in neighbours:
-            field = flow(lumas[centre], lumas[b])
-            seen, inside = compensate(whole[b], field, cubic=True)
-            damaged, _ = compensate(holes[b].astype(np.float32)[..., None], field)
-            seen = match_level(match_tone(seen, whole[centre], inside), whole[centre], inside)
-            share = inside * np.clip(1 - 2 * damaged[..., 0], 0, 1) * _agreement(seen, whole[centre], holes[centre])
+            seen, share = brought(Side(whole[b], holes[b], lumas[b]), frame)
             share *= np.float32(1.0 if abs(b - centre) == 1 else FAR)
             total += seen * share[..., None]
             weight += share
         trust = weight / (weight + np.float32(DOUBT))
         picture = total / weight[..., None] * trust[..., None] + fills[centre] * (1 - trust[..., None])
         yield Recovered(picture, trust)
+
+
+def brought(neighbour: Side, frame: Side) -> tuple[Float32[Array, "h w 3"], Float32[Array, "h w"]]:
+    """A neighbour brought onto a frame, in its light, and how far it is to be believed, 0..1, for each pixel."""
+    field = flow(frame.luma, neighbour.luma)
+    seen, inside = compensate(neighbour.whole, field, cubic=True)
+    damaged, _ = compensate(neighbour.hole.astype(np.float32)[..., None], field)
+    seen = match_level(match_tone(seen, frame.whole, inside), frame.whole, inside)
+    share = inside * np.clip(1 - 2 * damaged[..., 0], 0, 1) * _agreement(seen, frame.whole, frame.hole)
+    return seen, share
 
 
 def _agreement(

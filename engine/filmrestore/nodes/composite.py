@@ -16,11 +16,14 @@ from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, hidden, regrain, show_through
 from ..restorers.base import Origin
 from ..settings import RestoreSettings
+from .far_fill import Shown
 from .line_repair import join, shine
 from .meter import Meter
 from .tiles import Blended
 
 F32 = NDArray[np.float32]
+Sight = Callable[[F32, NDArray[np.bool_]], Shown]
+"""What far frames show under the holes (h, w) of a picture (h, w, 3), net encoding."""
 _LUMA = np.array([0.2722287, 0.6740818, 0.0536895], np.float32)  # AP1 luminance (ACES TB-2014-004)
 _HYSTERESIS = 0.5  # a defect spreads to where the confidence is half of what it takes to begin one
 
@@ -34,12 +37,14 @@ class Repair:
         matte: (h, w) 0..1, how much of the restored value stands in `codes`; above 0 wherever a code changed.
         origin: (h, w) `Origin`, UNTOUCHED where the matte is 0.
         taken_back: Marks that the guard spared.
+        far: (h, w), which far frames show a pixel, see `far_fill.Shown.by`; None where none were asked.
     """
 
     codes: Codes
     matte: F32
     origin: NDArray[np.uint8]
     taken_back: int
+    far: NDArray[np.uint8] | None = None
 
 
 def net_luma(frame: Frame, colour: Colour) -> F32:
@@ -72,6 +77,7 @@ def repair(
     roi: Box | None = None,
     marks: bool = True,
     grain_frame: int | None = None,
+    far: Sight | None = None,
     meter: Meter,
 ) -> Repair:
     """Composites what the tiles propose into the frame's own codes.
@@ -91,6 +97,7 @@ def repair(
         marks: Whether marks on the picture are mended. Where the picture itself is (blur), the guard has nothing to
             judge, since neighbours show the same of course, and the proposal carries the scan's own grain.
         grain_frame: The frame whose draw of grain generated pixels get; its own when None.
+        far: Asked what far frames of the shot show under the lines that the tiles have not from their neighbours.
         meter: Told how long the stages take.
     """
     if not marks:
@@ -120,8 +127,9 @@ def repair(
         matte = _matte(region, blended.origin > 0, settings)
         net = colour.to_net(scan)
         through = show_through(net, blended.picture, matte, blended.origin > 0, grain) if marks else None
+        by = None
         if line.any():
-            blended, line = _lined(net, blended, matte > 0, line)
+            blended, line, by = _lined(net, blended, matte > 0, line, far)
             matte[line] = 1
         if through is not None:  # lines see to that themselves
             blended = replace(blended, picture=np.where(line[..., None], blended.picture, through))
@@ -131,7 +139,7 @@ def repair(
         draw = frame.number if grain_frame is None else grain_frame
         codes, origin = _lay_over(scan, net, blended, matte, colour, settings, grain, draw, meter)
         matte[origin == Origin.UNTOUCHED] = 0
-    return Repair(codes=codes, matte=matte, origin=origin, taken_back=taken_back)
+    return Repair(codes=codes, matte=matte, origin=origin, taken_back=taken_back, far=by)
 
 
 def _spared(
@@ -232,27 +240,34 @@ def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: Rest
 
 
 def _lined(
-    net: F32, blended: Blended, repaired: NDArray[np.bool_], line: NDArray[np.bool_]
-) -> tuple[Blended, NDArray[np.bool_]]:
-    """What the tiles say with the lines mended: as neighbours show them, else joined from their sides.
+    net: F32, blended: Blended, repaired: NDArray[np.bool_], line: NDArray[np.bool_], far: Sight | None
+) -> tuple[Blended, NDArray[np.bool_], NDArray[np.uint8] | None]:
+    """What the tiles say with the lines mended: as neighbours show them, or far frames; else joined from their sides.
 
     Args:
         net: The scan.
         blended: The tiles' answer.
         repaired: Where the tiles' picture is laid in: a line's sides may be damaged, too.
         line: The lines.
+        far: What far frames show.
 
     Returns:
-        The answer, and the lines that it mends.
+        The answer, the lines that it mends, and which far frames show them.
     """
     recovered = (blended.origin == Origin.RECOVERED) & line
-    sound = np.where((repaired | recovered)[..., None], blended.picture, net)
-    clean, joined = join(np.nan_to_num(sound), line & ~recovered)
+    sound = np.nan_to_num(np.where((repaired | recovered)[..., None], blended.picture, net))
+    by = None
+    if far is not None and (line & ~recovered).any():
+        shown = far(sound, line & ~recovered)
+        by, seen = shown.by, shown.by > 0
+        sound, recovered = np.where(seen[..., None], shown.picture, sound), recovered | seen
+    clean, joined = join(sound, line & ~recovered)
     line = joined | recovered
     scan = np.nan_to_num(net)
     picture = np.where(line[..., None], shine(scan, np.where(line[..., None], clean, scan), line), blended.picture)
     origin = np.where(joined, np.uint8(Origin.INTERPOLATED), blended.origin)
-    return replace(blended, picture=picture, origin=origin), line
+    origin[recovered] = Origin.RECOVERED
+    return replace(blended, picture=picture, origin=origin), line, by
 
 
 def _lay_over(

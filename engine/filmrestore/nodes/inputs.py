@@ -45,6 +45,8 @@ class Inputs:
     def digest(self, number: int, unit: Unit) -> str:
         """Of frame `number`, which `unit` restores; a repeat's own file counts, and no defect map of its own."""
         digest = xxhash.xxh3_128(repr((self._shared, unit.present, unit.numbers)).encode())
+        for far in unit.far:
+            digest.update(f"far {far} ".encode() + self._shot.facts(far))
         for needed in sorted({*unit.sources, number}):
             digest.update(self._shot.facts(needed))
             digest.update(self._protect.facts(needed) if self._protect and needed == number else b"-")

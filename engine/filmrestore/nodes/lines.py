@@ -87,16 +87,24 @@ def line_maps(
     certain = chosen(lasting, settings)
     maps = {}
     for number in sorted(set(unit.sources)):
-        here = [one for one in certain if one.first <= number <= one.last]
-        scratches = [one for one in here if isinstance(one, LastingScratch)]
-        marks = [one for one in here if isinstance(one, LastingMark)]
-        lines = line_map(frames[number], scratches, colour) if scratches else None
-        spots = mark_map(frames[number], marks, colour) if marks else None
-        planes = [plane for plane in (lines, spots) if plane is not None]
-        if planes:
-            nothing = np.zeros(planes[0].shape, np.bool_)
-            maps[number] = Lines(np.maximum.reduce(planes), nothing if lines is None else lines > 0)
+        found = lines_in(frames[number], certain, colour)
+        if found is not None:
+            maps[number] = found
     return maps
+
+
+def lines_in(frame: Frame, certain: Iterable[Lasting], colour: Colour) -> Lines | None:
+    """Where what lasts lies in one frame; None where nothing does."""
+    here = [one for one in certain if one.first <= frame.number <= one.last]
+    scratches = [one for one in here if isinstance(one, LastingScratch)]
+    marks = [one for one in here if isinstance(one, LastingMark)]
+    lines = line_map(frame, scratches, colour) if scratches else None
+    spots = mark_map(frame, marks, colour) if marks else None
+    planes = [plane for plane in (lines, spots) if plane is not None]
+    if not planes:
+        return None
+    nothing = np.zeros(planes[0].shape, np.bool_)
+    return Lines(np.maximum.reduce(planes), nothing if lines is None else lines > 0)
 
 
 def with_lines(maps: Mapping[int, F32] | None, lines: Mapping[int, Lines]) -> dict[int, F32] | None:

@@ -24,6 +24,7 @@ class Unit:
         sources: The frame that is read for each number: the first of its choices, or of the nearest number's of the
             same shot that has any.
         present: False where a source only stands in.
+        far: Frames of the shot beyond the window that may show what a lasting mark hides in all of it; see `far`.
     """
 
     name: str
@@ -33,11 +34,12 @@ class Unit:
     choices: tuple[tuple[int, ...], ...]
     sources: tuple[int, ...]
     present: tuple[bool, ...]
+    far: tuple[int, ...] = ()
 
     @property
     def frames(self) -> tuple[int, ...]:
         """All that is read for it, in the order of the film."""
-        return tuple(sorted({*self.sources, *self.kept}))
+        return tuple(sorted({*self.sources, *self.kept, *self.far}))
 
     def place(self, kept: int) -> int:
         """Where in the window the picture of a kept frame is."""
@@ -130,6 +132,7 @@ def without(unit: Unit, broken: Collection[int]) -> Unit:
         choices=choices,
         sources=_sources(choices),
         present=tuple(map(bool, choices)),
+        far=tuple(n for n in unit.far if n not in broken),
     )
 
 

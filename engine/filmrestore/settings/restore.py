@@ -82,6 +82,17 @@ class RestoreSettings(Settings):
         soft=(0, 10),
         unit="frames",
     )
+    far_range: int = number(
+        12,
+        0,
+        100,
+        "Far range",
+        "How far in the shot frames are asked for what a certain scratch or mark hides in all of a window; 0 joins its "
+        "sides.",
+        "Time",
+        soft=(0, 24),
+        unit="frames",
+    )
     seed: int = number(
         0, 0, 2**31 - 1, "Seed", "Another seed gives other generated texture.", "Output", soft=(0, 1000), network=True
     )
