@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..analysis import Analysis, LastingScratch
+from ..media import format_span
 from ..settings import RestoreSettings
 from .lines import Lasting, chosen
 from .ranks import Ranks
@@ -70,6 +71,11 @@ class FarPlan:
     def with_far(self, unit: Unit, there: Collection[int]) -> Unit:
         """The window with those of its far frames that are there."""
         return replace(unit, far=tuple(n for n in self.of(unit) if n in there))
+
+    def without(self, unit: Unit) -> str:
+        """What the record of a frame says of far frames that its window had to do without; "" where of none."""
+        absent = sorted(set(self.of(unit)).difference(unit.far))
+        return f"without far frames {format_span(absent)}" if absent else ""
 
     def moved(self, number: int, other: int) -> tuple[float, float]:
         """(x, y), pixels: how far the picture as a whole has moved from one frame to another of its shot."""

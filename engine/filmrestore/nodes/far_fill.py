@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from ..colour import Colour
+from ..fixes import RecordedFix
 from ..frame import Box, Frame
+from ..media import format_span
 from ..motion import luma8
-from ..recovery import AGREES, Side, brought
+from ..recovery import AGREES, Side, brought, levelled
 from .far import FarPlan
 from .line_repair import join
 from .lines import lines_in
@@ -76,10 +79,10 @@ class FarFrames:
             nothing = np.zeros(int(hole.sum()), np.float32)
             return np.zeros((len(nothing), 3), np.float32), nothing
         at = np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))
-        far = np.nan_to_num(self._colour.to_net(np.ascontiguousarray(frame.codes[at][:, :, list(frame.format.picture)])))
-        marks = self._marks_of(other)[at] | ~there
-        seen, share = brought(_side(far, marks), _side(net, hole))
-        return seen[hole], share[hole]
+        far = self._colour.to_net(np.ascontiguousarray(frame.codes[at][:, :, list(frame.format.picture)]))
+        marks = self._marks_of(other)[at] | ~there | ~np.isfinite(far).all(axis=2)
+        seen, share = brought(_side(np.nan_to_num(far, posinf=0, neginf=0), marks), _side(net, hole))
+        return levelled(seen, net, hole)[hole], share[hole]
 
     def _marks_of(self, number: int) -> Mask:
         """Where lasting marks lie in a far frame."""
@@ -90,6 +93,23 @@ class FarFrames:
                 nothing = np.zeros(frame.codes.shape[:2], np.bool_)
                 self._marks[number] = nothing if lines is None else lines.plane > 0
             return self._marks[number]
+
+
+def with_sources(fixes: Sequence[RecordedFix], by: NDArray[np.uint8], numbers: Sequence[int]) -> list[RecordedFix]:
+    """The fixes of a frame, those that far frames had a part in with a note that names them.
+
+    Args:
+        fixes: All of them.
+        by: As `Shown.by`.
+        numbers: The far frames of the window.
+    """
+    told = []
+    for found in fixes:
+        bits = int(np.bitwise_or.reduce(by[found.fix.where.slices][found.pixels.mask], initial=0))
+        names = [number for place, number in enumerate(numbers) if bits >> place & 1]
+        note = f"seen in far frames {format_span(names)}" if names else found.fix.note
+        told.append(found._replace(fix=structs.replace(found.fix, note=note)))
+    return told
 
 
 def _side(net: F32, hole: Mask) -> Side:

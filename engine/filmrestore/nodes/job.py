@@ -25,6 +25,7 @@ from ..media.writer import is_folder, is_movie, output_pattern
 from ..restorers.base import Facts, Restorer, load_restorer
 from ..settings import RestoreSettings
 from ..wide.plan import is_wide
+from .far import FarPlan
 from .ranks import Ranks
 from .resuming import check_overwrite, check_stopped
 from .windows import Unit, plan_units
@@ -316,10 +317,12 @@ def units_of(
     restorer: Restorer,
     repeats: Sequence[int] = (),
     lost: Collection[int] = (),
+    far: FarPlan | None = None,
 ) -> list[Unit]:
     """The units of the job's frames; its handles are pictures, so that repeats among them leave no window short.
 
-    Frames of `lost` are neither restored nor looked at.
+    Frames of `lost` are neither restored nor looked at. Far frames are read wherever they lie in the reel, unless the
+    handles were set below their default, which says that nothing else may be read.
     """
     facts = restorer.facts
     handles, ranks = handles_of(job.settings, facts), Ranks(repeats, cuts)
@@ -327,4 +330,9 @@ def units_of(
     last = ranks.frames(ranks.rank(max(shot.frames)) + handles).stop - 1
     readable = [n for n in shot.available if first <= n <= last and n not in lost]
     wanted = [n for n in shot.frames if n not in lost]
-    return plan_units(wanted, readable, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
+    units = plan_units(wanted, readable, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
+    if far is None:
+        return units
+    is_held = job.settings.handles < RestoreSettings().handles
+    there = frozenset(readable if is_held else shot.available).difference(lost)
+    return [far.with_far(unit, there) for unit in units]

@@ -24,6 +24,7 @@ from ..wide.plan import WidePlan, is_wide
 from ..wide.record import Wide
 from .choosing import chosen, is_usable
 from .degrade import lit, of_stock
+from .far import FarPlan
 from .grain import apply_grain, measured_box, measured_frames
 from .job import restorer_on
 from .kept import Kept
@@ -132,6 +133,7 @@ class LiveEngine:
         self._damage = lru_cache(2)(Damage)
         self._grain = lru_cache(32)(_grain_of)
         self._wide = lru_cache(4)(_wide_plan)
+        self._far = lru_cache(4)(_far_plan)
 
     def restorer(self, settings: RestoreSettings) -> Restorer:
         """The restorer that the settings name, loaded once.
@@ -155,9 +157,9 @@ class LiveEngine:
         _check_plate(ask)
         ask, _ = self._settled(ask)
         if isinstance(ask.settings, RestoreSettings):
-            sources = self._unit(ask, ask.settings).sources
-            masks = [("defect_map", number) for number in sources] + [("protect", ask.number)]
-            keys = [("source", number) for number in (*sources, ask.number)] + [
+            unit = self._unit(ask, ask.settings)
+            masks = [("defect_map", number) for number in unit.sources] + [("protect", ask.number)]
+            keys = [("source", number) for number in (*unit.sources, ask.number, *unit.far)] + [
                 key for key in masks if key in ask.changes
             ]
         elif isinstance(ask.settings, DegradeSettings):
@@ -224,6 +226,7 @@ class LiveEngine:
             restorer=self.restorer(settings),
             grain=found.grain if found else None,
             lasting=found.lasting if found else (),
+            far=self._far_of(ask, settings),
             protect=planes.get(("protect", ask.number)),
             maps={n: plane for (kind, n), plane in planes.items() if kind == "defect_map"},
             defect_alpha=ask.defect_alpha,
@@ -268,7 +271,16 @@ class LiveEngine:
         cuts = ask.cuts if ask.cuts is not None else found.cuts if found else ()
         repeats = found.repeats if found else ()
         available = sorted(number for plane, number in ask.changes if plane == "source")
-        return unit_of(ask.number, available, cuts, self.restorer(settings).facts, repeats)
+        unit = unit_of(ask.number, available, cuts, self.restorer(settings).facts, repeats)
+        far = self._far_of(ask, settings)
+        return unit if far is None else far.with_far(unit, frozenset(available))
+
+    def _far_of(self, ask: Ask, settings: RestoreSettings) -> FarPlan | None:
+        """Which far frames are asked for, of those that the host offers; hosts that offer the window alone have none."""
+        found = _found(ask)
+        if found is None:
+            return None
+        return self._far(_Analysed(found), ask.cuts if ask.cuts is not None else found.cuts, settings)
 
     @staticmethod
     def _name(ask: Ask, unit: Unit) -> tuple[object, ...]:
@@ -348,6 +360,10 @@ class _Analysed:
 
 def _wide_plan(analysed: _Analysed, cuts: tuple[int, ...], settings: RestoreSettings, plate: Plate) -> WidePlan:
     return WidePlan(analysed.analysis, cuts, settings, _colour(plate), plate.format)
+
+
+def _far_plan(analysed: _Analysed, cuts: tuple[int, ...], settings: RestoreSettings) -> FarPlan:
+    return FarPlan(analysed.analysis, cuts, settings)
 
 
 def _grain_of(measured: _Measured, plate: Plate) -> GrainModel:

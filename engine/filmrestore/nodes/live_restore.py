@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +20,8 @@ from ..settings import RestoreSettings
 from ..wide.lay import lay
 from ..wide.record import Wide
 from .composite import Repair, repair, view
+from .far import FarPlan
+from .far_fill import FarFrames
 from .job import mapped
 from .kept import Kept, Name
 from .lines import Lasting, chosen, line_maps, with_lines
@@ -47,6 +50,7 @@ class FrameJob:
         grain: The reel's.
         wide: Fixes of the whole frame, laid over it last.
         lasting: The reel's scratches and marks.
+        far: Which far frames a window asks; None where there is no analysis.
         protect: (h, w, 1), 0..1.
         maps: Defect maps by frame, (h, w, 1).
         defect_alpha: The frames' alpha is the defect map.
@@ -66,6 +70,7 @@ class FrameJob:
     grain: GrainModel | None = None
     wide: tuple[Wide, ...] = ()
     lasting: tuple[Lasting, ...] = ()
+    far: FarPlan | None = None
     protect: F32 | None = None
     maps: Mapping[int, F32] = field(default_factory=dict)
     defect_alpha: bool = False
@@ -96,6 +101,8 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
     blended = _blended(job, with_lines(maps, lines), kept, meter)
     job.cancelled()  # the patches are kept; what follows takes a second on a large frame
     lumas = Lumas(job.frames, job.colour)
+    source = job.unit.source(job.number)
+    far = FarFrames(job.unit, job.frames, job.far, job.colour) if job.far is not None and job.unit.far else None
     done = repair(
         frame,
         blended,
@@ -104,10 +111,11 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         settings,
         grain=job.grain,
         protect=None if job.protect is None else mask_values(job.protect[:, :, 0], 1.0, invert=False),
-        defect_map=maps.get(job.unit.source(job.number)),
-        lines=lines[source].plane if (source := job.unit.source(job.number)) in lines else None,
+        defect_map=maps.get(source),
+        lines=lines[source].plane if source in lines else None,
         grain_frame=job.unit.numbers[job.unit.place(job.number)],
         marks=not job.restorer.facts.cause,
+        far=None if far is None else partial(far.shown, source),
         meter=meter,
     )
     is_partial = settings.output == "result" and not job.whole and not job.wide
@@ -120,7 +128,8 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
 def _blended(job: FrameJob, maps: Mapping[int, F32] | None, kept: Kept, meter: Meter) -> Blended:
     """What the tiles say of the frame: kept from an earlier window, or of a window now."""
     lines = chosen(job.lasting, job.settings)
-    name = (*job.name, job.unit, lines, tuple(sorted(job.settings.network_values().items())))
+    near = replace(job.unit, far=())  # no tile sees what lies far off
+    name = (*job.name, near, lines, tuple(sorted(job.settings.network_values().items())))
     found = kept.get(name, job.number)
     if found is not None:
         return found

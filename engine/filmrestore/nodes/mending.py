@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -19,6 +20,8 @@ from ..restorers.base import Restorer
 from ..wide.lay import lay
 from ..wide.plan import WidePlan
 from .composite import Repair, marked, repair, view, widened
+from .far import FarPlan
+from .far_fill import FarFrames, with_sources
 from .inputs import Inputs
 from .job import RestoreJob
 from .lines import Lines, line_maps, with_lines
@@ -43,6 +46,7 @@ class Seen:
         lumas: Of these.
         maps: Defect maps (h, w), 0..1, by number; None where the job has none.
         lines: Where lasting scratches and marks lie, by number; no entry where none do.
+        far: What the window's far frames show; None where it has none.
     """
 
     unit: Unit
@@ -50,6 +54,7 @@ class Seen:
     lumas: Lumas
     maps: Mapping[int, F32] | None
     lines: Mapping[int, Lines]
+    far: FarFrames | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +69,7 @@ class Mender:
         tiles: Its tiles.
         analysis: Of the reel.
         wide: Frame-wide fixes; None where none are asked for.
+        far: Which far frames a window asks.
         protect, defect_map: The shot's masks.
         inputs: Digests of what decides a frame.
         meter: Told how long the stages take.
@@ -77,6 +83,7 @@ class Mender:
     tiles: TileMaker
     analysis: Analysis
     wide: WidePlan | None
+    far: FarPlan
     protect: MaskInput | None
     defect_map: MaskInput | None
     inputs: Inputs
@@ -90,7 +97,8 @@ class Mender:
         """
         maps = self._maps(unit, frames)
         lines = line_maps(unit, frames, self.analysis.lasting, self.colour, self.job.settings)
-        return Seen(unit=unit, frames=frames, lumas=Lumas(frames, self.colour), maps=maps, lines=lines)
+        far = FarFrames(unit, frames, self.far, self.colour) if unit.far else None
+        return Seen(unit=unit, frames=frames, lumas=Lumas(frames, self.colour), maps=maps, lines=lines, far=far)
 
     def _maps(self, unit: Unit, frames: Mapping[int, Frame]) -> dict[int, F32] | None:
         """The defect maps of a window, of its neighbour frames those that there are; a repeat has its original's."""
@@ -126,6 +134,7 @@ class Mender:
             roi=self.job.roi,
             marks=not self.restorer.facts.cause,
             grain_frame=unit.numbers[unit.place(number)],
+            far=None if seen.far is None else partial(seen.far.shown, unit.source(number)),
             meter=self.meter,
         )
 
@@ -148,8 +157,12 @@ class Mender:
                 persistence=persistence(blended.others) if blended.others else None,
                 given=self._given(number, seen),
             )
+        if done.far is not None:
+            fixes = with_sources(fixes, done.far, seen.unit.far)
         shown = view(settings.output, frame, done, settings.mix)
-        return self._made(frame, done, shown, fixes, self.inputs.digest(number, seen.unit), started)
+        return self._made(
+            frame, done, shown, fixes, self.inputs.digest(number, seen.unit), started, note=self.far.without(seen.unit)
+        )
 
     def _given(self, number: int, seen: Seen) -> dict[Cause, NDArray[np.bool_]]:
         """Causes that are known beforehand, and where they hold, (h, w)."""
@@ -206,6 +219,7 @@ class Mender:
         started: float,
         *,
         has_scan: bool = True,
+        note: str = "",
     ) -> Made:
         """All channels as they are written, the frame-wide fixes laid in last, and the record of both."""
         result = frame.codes.copy()
@@ -224,6 +238,7 @@ class Mender:
             network_class=" ".join(f"{key}={value}" for key, value in self.network_class.items()),
             inputs=inputs,
             seconds=perf_counter() - started,
+            note=note,
         )
         return Made(
             frame=frame.replaced(result),

@@ -21,6 +21,7 @@ from ..scenes import read_cuts
 from ..wide.plan import WidePlan, is_wide
 from .choosing import settled
 from .claims import Claims
+from .far import FarPlan
 from .inputs import Inputs
 from .job import (
     LOCKS,
@@ -115,7 +116,8 @@ class _Run:
         header = header_of(job, self.shot, self.colour, self.restorer, network_class)
         self._ledger = LedgerWriter(path, header, replace=job.overwrite != "never")
         self._results = Results(job, self.shot, self._writer, mattes, self._ledger, self.meter)
-        self._units = units_of(job, self.shot, self._cuts, self.restorer, self._repeats, self._lost)
+        self._far = FarPlan(analysis, self._cuts, job.settings, self._lost)
+        self._units = units_of(job, self.shot, self._cuts, self.restorer, self._repeats, self._lost, self._far)
         self._reader = stack.enter_context(WindowReader(self.shot, self.meter, hold=most_read(self._units) + 1))
         self._mender = Mender(
             job=job,
@@ -126,6 +128,7 @@ class _Run:
             tiles=self._open_tiles(stack, network_class),
             analysis=analysis,
             wide=wide,
+            far=self._far,
             protect=protect,
             defect_map=defect_map,
             inputs=self._inputs,
@@ -259,7 +262,8 @@ class _Run:
             tried.update(untried)
             part = without(unit, broken.keys()) if broken else unit
         for number, why in broken.items():
-            if number in unit.kept or (number in self._asked and self.job.on_error == "stop"):
+            is_near = number not in unit.far  # what lies far off fails when its own turn comes
+            if number in unit.kept or (is_near and number in self._asked and self.job.on_error == "stop"):
                 self._failed((number,), why)
             elif number not in self._asked | self._told:
                 self._told.add(number)
@@ -308,6 +312,7 @@ class _Run:
     def _unit_of(self, number: int, sound: Sequence[int]) -> Unit:
         """The window that restores a frame wherever it lies, with that frame alone kept."""
         unit = unit_of(number, sound, self._cuts, self.restorer.facts, self._repeats)
+        unit = self._far.with_far(unit, frozenset(sound))
         return replace(unit, kept=(number,), slots=(unit.slots[unit.kept.index(number)],))
 
     def _one_rebuilt(self, number: int, neighbours: Beside, units: Mapping[int, Unit], inputs: str) -> Made:
