@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ Mask = NDArray[np.bool_]
 
 _MARGIN = 64
 """Pixels at 2K around the holes that are compared, and within which what moves by itself is found."""
+_RIM = 1
+"""Pixels at 2K around a mark that its blur reaches: neither compared nor copied."""
 _LEAST = 0.3
 """Of the belief that one frame may have: together far frames must have as much."""
 
@@ -81,8 +84,9 @@ class FarFrames:
         at = np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))
         far = self._colour.to_net(np.ascontiguousarray(frame.codes[at][:, :, list(frame.format.picture)]))
         marks = self._marks_of(other)[at] | ~there | ~np.isfinite(far).all(axis=2)
-        seen, share = brought(_side(np.nan_to_num(far, posinf=0, neginf=0), marks), _side(net, hole))
-        return levelled(seen, net, hole)[hole], share[hole]
+        wide = _rimmed(hole)
+        seen, share = brought(_side(np.nan_to_num(far, posinf=0, neginf=0), marks), _side(net, wide))
+        return levelled(seen, net, wide)[hole], share[hole]
 
     def _marks_of(self, number: int) -> Mask:
         """Where lasting marks lie in a far frame."""
@@ -91,7 +95,7 @@ class FarFrames:
                 frame = self._frames[number]
                 lines = lines_in(frame, self._plan.certain, self._colour)
                 nothing = np.zeros(frame.codes.shape[:2], np.bool_)
-                self._marks[number] = nothing if lines is None else lines.plane > 0
+                self._marks[number] = nothing if lines is None else _rimmed(lines.plane > 0)
             return self._marks[number]
 
 
@@ -112,6 +116,11 @@ def with_sources(fixes: Sequence[RecordedFix], by: NDArray[np.uint8], numbers: S
     return told
 
 
+def _rimmed(marks: Mask) -> Mask:
+    size = 2 * round(_RIM * max(1.0, marks.shape[1] / 2048)) + 1
+    return np.asarray(cv2.dilate(marks.astype(np.uint8), np.ones((size, size), np.uint8)) > 0)
+
+
 def _side(net: F32, hole: Mask) -> Side:
     whole = join(net, hole)[0]
     return Side(whole, hole, luma8(whole))
@@ -120,6 +129,8 @@ def _side(net: F32, hole: Mask) -> Side:
 def _regions(holes: Mask, margin: int) -> Iterator[Box]:
     """Boxes around the holes, each with a margin; columns of holes that lie nearer than that share one."""
     columns = np.flatnonzero(holes.any(axis=0))
+    if not len(columns):
+        return
     for group in np.split(columns, np.flatnonzero(np.diff(columns) > 2 * margin) + 1):
         rows = np.flatnonzero(holes[:, group[0] : group[-1] + 1].any(axis=1))
         yield Box(

@@ -28,6 +28,7 @@ from .far import FarPlan
 from .grain import apply_grain, measured_box, measured_frames
 from .job import restorer_on
 from .kept import Kept
+from .lines import chosen as chosen_lines
 from .live_restore import NOTHING, FrameJob, restore_one
 from .windows import Unit, unit_of
 
@@ -276,9 +277,9 @@ class LiveEngine:
         return unit if far is None else far.with_far(unit, frozenset(available))
 
     def _far_of(self, ask: Ask, settings: RestoreSettings) -> FarPlan | None:
-        """Which far frames are asked for, of those that the host offers; hosts that offer the window alone have none."""
+        """Which far frames are asked for; None where nothing certain lasts. A host that offers none goes without."""
         found = _found(ask)
-        if found is None:
+        if found is None or not chosen_lines(found.lasting, settings):
             return None
         return self._far(_Analysed(found), ask.cuts if ask.cuts is not None else found.cuts, settings)
 
