@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "e4cb91f55f39abfb";
+constexpr char settings_digest[] = "37262db446f57f35";
 constexpr Method methods[] = {
     {"frdm", 5, 3},
     {"divd", 4, 2},
@@ -53,6 +53,8 @@ constexpr Parameter restore[] = {
      Kind::integer, 8.0, 0.0, 8.0, 0.0, 8.0, "", nullptr, 0},
     {"handles", "Handles", "Frames read beyond the span, where there are any, so that its ends have full windows.", "Time", "frames",
      Kind::integer, 3.0, 0.0, 100.0, 0.0, 10.0, "", nullptr, 0},
+    {"far_range", "Far range", "How far in the shot frames are asked for what a certain scratch or mark hides in all of a window; 0 joins its sides.", "Time", "frames",
+     Kind::integer, 12.0, 0.0, 100.0, 0.0, 24.0, "", nullptr, 0},
     {"seed", "Seed", "Another seed gives other generated texture.", "Output", "",
      Kind::integer, 0.0, 0.0, 2147483647.0, 0.0, 1000.0, "", nullptr, 0},
     {"output", "Output", "What is written: the restored picture, the matte, their difference, the matte laid over, or what went.", "Output", "",

@@ -63,6 +63,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="fix"
         change: Mean change of a changed pixel, as a share of the codes' full scale; -1 where that is not finite.
         model: Who made it, "frdm@0123456789ab".
         settings: Digest of the settings that it was made with; the header holds them.
+        far: Frames of the shot beyond the window that show what stands in it now.
         note: Free words.
         state: "rejected" leaves the scan's pixels in place.
     """
@@ -79,6 +80,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="fix"
     change: float
     model: str
     settings: str
+    far: tuple[int, ...] = ()
     note: str = ""
     state: State = "applied"
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from ..colour import Colour
 from ..fixes import RecordedFix
 from ..frame import Box, Frame
-from ..media import format_span
 from ..motion import luma8
 from ..recovery import AGREES, Side, brought, levelled
 from .far import FarPlan
@@ -99,8 +98,8 @@ class FarFrames:
             return self._marks[number]
 
 
-def with_sources(fixes: Sequence[RecordedFix], by: NDArray[np.uint8], numbers: Sequence[int]) -> list[RecordedFix]:
-    """The fixes of a frame, those that far frames had a part in with a note that names them.
+def with_far(fixes: Sequence[RecordedFix], by: NDArray[np.uint8], numbers: Sequence[int]) -> list[RecordedFix]:
+    """The fixes of a frame, each with the far frames that had a part in it.
 
     Args:
         fixes: All of them.
@@ -108,11 +107,10 @@ def with_sources(fixes: Sequence[RecordedFix], by: NDArray[np.uint8], numbers: S
         numbers: The far frames of the window.
     """
     told = []
-    for found in fixes:
-        bits = int(np.bitwise_or.reduce(by[found.fix.where.slices][found.pixels.mask], initial=0))
-        names = [number for place, number in enumerate(numbers) if bits >> place & 1]
-        note = f"seen in far frames {format_span(names)}" if names else found.fix.note
-        told.append(found._replace(fix=structs.replace(found.fix, note=note)))
+    for fix, pixels in fixes:
+        bits = int(np.bitwise_or.reduce(by[fix.where.slices][pixels.mask], initial=0))
+        far = tuple(number for place, number in enumerate(numbers) if bits >> place & 1)
+        told.append(RecordedFix(structs.replace(fix, far=far), pixels))
     return told
 
 

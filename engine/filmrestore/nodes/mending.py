@@ -21,7 +21,7 @@ from ..wide.lay import lay
 from ..wide.plan import WidePlan
 from .composite import Repair, marked, repair, view, widened
 from .far import FarPlan
-from .far_fill import FarFrames, with_sources
+from .far_fill import FarFrames, with_far
 from .inputs import Inputs
 from .job import RestoreJob
 from .lines import Lines, line_maps, with_lines
@@ -158,7 +158,7 @@ class Mender:
                 given=self._given(number, seen),
             )
         if done.far is not None:
-            fixes = with_sources(fixes, done.far, seen.unit.far)
+            fixes = with_far(fixes, done.far, seen.unit.far)
         shown = view(settings.output, frame, done, settings.mix)
         return self._made(
             frame, done, shown, fixes, self.inputs.digest(number, seen.unit), started, note=self.far.without(seen.unit)
