@@ -204,9 +204,8 @@ def test_far_frames_are_those_of_the_shot_on_a_grid_of_the_reel_whatever_the_spa
 def test_a_reel_without_anything_certain_asks_and_reads_nothing_more() -> None:
     weak = analysis(scratches=(msgspec.structs.replace(scratch(), certainty=0.8),))
     plans = [FarPlan(weak, (), QUIET), FarPlan(analysis(scratches=()), (), QUIET)]
-    plans += [
-        FarPlan(analysis(), (), replace(QUIET, **{name: 0})) for name in ("far_range", "temporal_radius", "lines")
-    ]  # type: ignore[arg-type]
+    without = (replace(QUIET, far_range=0), replace(QUIET, temporal_radius=0), replace(QUIET, lines=0.0))
+    plans += [FarPlan(analysis(), (), settings) for settings in without]
     for plan in plans:
         assert [plan.with_far(unit, NUMBERS) for unit in units()] == units()
     ended = FarPlan(analysis(scratches=(scratch(last=4, frames=(1, 4)),)), (), QUIET)
