@@ -15,7 +15,7 @@ from ..colour import Colour
 from ..fixes import RecordedFix
 from ..frame import Box, Frame
 from ..motion import luma8
-from ..recovery import AGREES, Side, brought, levelled
+from ..recovery import AGREES, Side, brought
 from .far import FarPlan
 from .line_repair import join
 from .lines import lines_in
@@ -85,7 +85,7 @@ class FarFrames:
         marks = self._marks_of(other)[at] | ~there | ~np.isfinite(far).all(axis=2)
         wide = _rimmed(hole)
         seen, share = brought(_side(np.nan_to_num(far, posinf=0, neginf=0), marks), _side(net, wide))
-        return levelled(seen, net, wide)[hole], share[hole]
+        return seen[hole], share[hole]
 
     def _marks_of(self, number: int) -> Mask:
         """Where lasting marks lie in a far frame."""
