@@ -240,9 +240,9 @@ def test_a_far_frame_that_is_no_number_gives_nothing(reel: Path) -> None:
     holes = np.zeros((HEIGHT, WIDTH), np.bool_)
     holes[:, 55:58] = True
     net = colour.to_net(frames[7].picture())
-    shown = FarFrames(unit, frames, FarPlan(analysis(), (), QUIET), colour).shown(7, net, holes)
-    assert not shown.by.any() and not shown.picture.any()
-    assert not FarFrames(unit, frames, FarPlan(analysis(), (), QUIET), colour).shown(7, net, holes & False).by.any()
+    far, before = FarFrames(unit, frames, FarPlan(analysis(), (), QUIET), colour), net.copy()
+    assert not far.fill(7, net, holes).any() and not far.fill(7, net, holes & False).any()
+    assert np.array_equal(net, before)
 
 
 def live(reel: Path, offered: tuple[int, ...], number: int = 8, **changes: object) -> NDArray[np.float32]:

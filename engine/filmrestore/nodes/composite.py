@@ -16,14 +16,14 @@ from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, hidden, regrain, show_through
 from ..restorers.base import Origin
 from ..settings import RestoreSettings
-from .far_fill import Shown
+from .far_fill import Shares
 from .line_repair import join, shine
 from .meter import Meter
 from .tiles import Blended
 
 F32 = NDArray[np.float32]
-Sight = Callable[[F32, NDArray[np.bool_]], Shown]
-"""What far frames show under the holes (h, w) of a picture (h, w, 3), net encoding."""
+Far = Callable[[F32, NDArray[np.bool_]], Shares]
+"""Fills holes (h, w) of a picture (h, w, 3), net encoding, in place, where far frames show what is there."""
 _LUMA = np.array([0.2722287, 0.6740818, 0.0536895], np.float32)  # AP1 luminance (ACES TB-2014-004)
 _HYSTERESIS = 0.5  # a defect spreads to where the confidence is half of what it takes to begin one
 
@@ -37,14 +37,14 @@ class Repair:
         matte: (h, w) 0..1, how much of the restored value stands in `codes`; above 0 wherever a code changed.
         origin: (h, w) `Origin`, UNTOUCHED where the matte is 0.
         taken_back: Marks that the guard spared.
-        far: (h, w), which far frames show a pixel, see `far_fill.Shown.by`; None where none were asked.
+        far: (h, w), which far frames show a pixel, see `far_fill.Shares`; None where none were asked.
     """
 
     codes: Codes
     matte: F32
     origin: NDArray[np.uint8]
     taken_back: int
-    far: NDArray[np.uint8] | None = None
+    far: Shares | None = None
 
 
 def net_luma(frame: Frame, colour: Colour) -> F32:
@@ -77,7 +77,7 @@ def repair(
     roi: Box | None = None,
     marks: bool = True,
     grain_frame: int | None = None,
-    far: Sight | None = None,
+    far: Far | None = None,
     meter: Meter,
 ) -> Repair:
     """Composites what the tiles propose into the frame's own codes.
@@ -97,7 +97,7 @@ def repair(
         marks: Whether marks on the picture are mended. Where the picture itself is (blur), the guard has nothing to
             judge, since neighbours show the same of course, and the proposal carries the scan's own grain.
         grain_frame: The frame whose draw of grain generated pixels get; its own when None.
-        far: Asked what far frames of the shot show under the lines that the tiles have not from their neighbours.
+        far: Asked for the lines that the tiles have not from their neighbours.
         meter: Told how long the stages take.
     """
     if not marks:
@@ -240,8 +240,8 @@ def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: Rest
 
 
 def _lined(
-    net: F32, blended: Blended, repaired: NDArray[np.bool_], line: NDArray[np.bool_], far: Sight | None
-) -> tuple[Blended, NDArray[np.bool_], NDArray[np.uint8] | None]:
+    net: F32, blended: Blended, repaired: NDArray[np.bool_], line: NDArray[np.bool_], far: Far | None
+) -> tuple[Blended, NDArray[np.bool_], Shares | None]:
     """What the tiles say with the lines mended: as neighbours show them, or far frames; else joined from their sides.
 
     Args:
@@ -249,7 +249,7 @@ def _lined(
         blended: The tiles' answer.
         repaired: Where the tiles' picture is laid in: a line's sides may be damaged, too.
         line: The lines.
-        far: What far frames show.
+        far: Asked for what neighbours do not show.
 
     Returns:
         The answer, the lines that it mends, and which far frames show them.
@@ -258,9 +258,8 @@ def _lined(
     sound = np.nan_to_num(np.where((repaired | recovered)[..., None], blended.picture, net))
     by = None
     if far is not None and (line & ~recovered).any():
-        shown = far(sound, line & ~recovered)
-        by, seen = shown.by, shown.by > 0
-        sound, recovered = np.where(seen[..., None], shown.picture, sound), recovered | seen
+        by = far(sound, line & ~recovered)
+        recovered = recovered | (by > 0)
     clean, joined = join(sound, line & ~recovered)
     line = joined | recovered
     scan = np.nan_to_num(net)

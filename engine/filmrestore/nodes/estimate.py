@@ -8,7 +8,6 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from ..analysis import Analysis
 from ..colour import Colour
 from ..frame import Box
 from ..media import Shot
@@ -16,7 +15,8 @@ from ..media.patterns import parse_pattern
 from ..patches import OVERVIEW, patch_grid
 from ..restorers.base import Context, Restorer
 from .choosing import settled_by
-from .job import RestoreJob, analysis_path, known_analysis, ledger_path, load_device, open_job, units_of
+from .far import FarPlan
+from .job import RestoreJob, known_analysis, ledger_path, load_device, open_job, units_of
 from .windows import most_read
 
 _MIB = 2.0**20
@@ -54,10 +54,13 @@ def plan(job: RestoreJob) -> Plan:
     """
     shot, colour = open_job(job)
     try:
-        job = settled_by(job, known_analysis(job, shot, colour))
+        known = known_analysis(job, shot, colour)
+        job = settled_by(job, known)
         restorer = load_device(job)
         done = _done(job, shot)
-        units = units_of(job, shot, (), restorer, _known_repeats(job, shot))
+        # Repeats cost no network, and far frames want memory.
+        repeats, far = ((), None) if known is None else (known.repeats, FarPlan(known, known.cuts, job.settings))
+        units = units_of(job, shot, (), restorer, repeats, far=far)
         height, width = shot.format.height, shot.format.width
         facts = restorer.facts
         grid = patch_grid(height, width, facts.patch, facts.overlap)
@@ -86,12 +89,6 @@ def _done(job: RestoreJob, shot: Shot) -> int:
     if pattern is None or job.overwrite == "always":
         return 0
     return len(set(pattern.numbers()) & set(shot.frames)) if pattern.folder.is_dir() else 0
-
-
-def _known_repeats(job: RestoreJob, shot: Shot) -> tuple[int, ...]:
-    """Repeated frames, which cost no network time, where the reel has been analysed."""
-    path = analysis_path(job, shot)
-    return Analysis.load(path).repeats if path.exists() else ()
 
 
 def _patch_seconds(job: RestoreJob, shot: Shot, colour: Colour, restorer: Restorer, box: Box) -> float:

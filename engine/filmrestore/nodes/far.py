@@ -47,9 +47,9 @@ class FarPlan:
         self._size = (analysis.width, analysis.height)
         self._ranks = Ranks(analysis.repeats, cuts)
         self._known = frozenset(analysis.frames).difference(lost)
-        self._numbers = analysis.frames
+        self._numbers = np.array(analysis.frames, np.float64)
         steps = np.array(analysis.gate or np.zeros((len(analysis.frames), 3)), np.float64)
-        self._ways = np.cumsum(steps[:, :2], axis=0).T
+        self._ways = np.ascontiguousarray(np.cumsum(steps[:, :2], axis=0).T)
         self._light = np.array(analysis.brightness or np.zeros(len(analysis.frames)), np.float64)
 
     def of(self, unit: Unit) -> tuple[int, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,6 +22,8 @@ from .windows import Unit
 
 F32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Shares = NDArray[np.uint8]
+"""(h, w), bit n set where the n-th far frame of a window has a part in a pixel; 0 where none has."""
 
 _MARGIN = 64
 """Pixels at 2K around the holes that are compared, and within which what moves by itself is found."""
@@ -30,19 +31,6 @@ _RIM = 1
 """Pixels at 2K around a mark that its blur reaches: neither compared nor copied."""
 _LEAST = 0.3
 """Of the belief that one frame may have: together far frames must have as much."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What far frames show.
-
-    Attributes:
-        picture: (h, w, 3), net encoding; 0 where nothing is shown.
-        by: (h, w), bit n set where the n-th far frame of the window had a part in it; 0 where nothing is shown.
-    """
-
-    picture: F32
-    by: NDArray[np.uint8]
 
 
 class FarFrames:
@@ -53,22 +41,25 @@ class FarFrames:
         self._marks: dict[int, Mask] = {}
         self._lock = threading.Lock()
 
-    def shown(self, number: int, net: F32, holes: Mask) -> Shown:
-        """What stands under the holes of a frame, as far frames that agree with what is around them have it.
+    def fill(self, number: int, net: F32, holes: Mask) -> Shares:
+        """Fills the holes of a frame, in place, where far frames agree with what is around them and with each other.
 
         Args:
             number: The frame.
             net: Net encoding, (h, w, 3), finite; all but the holes is sound.
             holes: (h, w).
+
+        Returns:
+            Which far frames had a part in which pixel.
         """
-        found = Shown(np.zeros(net.shape, np.float32), np.zeros(holes.shape, np.uint8))
+        by: Shares = np.zeros(holes.shape, np.uint8)
         for box in _regions(holes, round(_MARGIN * max(1.0, holes.shape[1] / 2048))):
-            hole = holes[box.slices]
-            sides = [self._brought(number, other, box, net[box.slices], hole) for other in self._numbers]
-            values, by = _agreed(np.stack([seen for seen, _ in sides]), np.stack([share for _, share in sides]))
-            found.picture[box.slices][hole] = values
-            found.by[box.slices][hole] = by
-        return found
+            part, hole = net[box.slices], holes[box.slices]
+            sides = [self._brought(number, other, box, part, hole) for other in self._numbers]
+            values, shares = _agreed(np.stack([seen for seen, _ in sides]), np.stack([share for _, share in sides]))
+            part[hole] = np.where((shares > 0)[:, None], values, part[hole])
+            by[box.slices][hole] = shares
+        return by
 
     def _brought(self, number: int, other: int, box: Box, net: F32, hole: Mask) -> tuple[F32, F32]:
         """The hole's pixels as another frame has them, (n, 3), and how far that is to be believed, (n,)."""
@@ -98,12 +89,12 @@ class FarFrames:
             return self._marks[number]
 
 
-def with_far(fixes: Sequence[RecordedFix], by: NDArray[np.uint8], numbers: Sequence[int]) -> list[RecordedFix]:
+def with_far(fixes: Sequence[RecordedFix], by: Shares, numbers: Sequence[int]) -> list[RecordedFix]:
     """The fixes of a frame, each with the far frames that had a part in it.
 
     Args:
         fixes: All of them.
-        by: As `Shown.by`.
+        by: As `FarFrames.fill` says.
         numbers: The far frames of the window.
     """
     told = []
@@ -139,7 +130,7 @@ def _regions(holes: Mask, margin: int) -> Iterator[Box]:
         )
 
 
-def _agreed(values: F32, shares: F32) -> tuple[F32, NDArray[np.uint8]]:
+def _agreed(values: F32, shares: F32) -> tuple[F32, Shares]:
     """What the frames agree on for each pixel: the mean of those that come near to their median.
 
     Args:

@@ -115,7 +115,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         lines=lines[source].plane if source in lines else None,
         grain_frame=job.unit.numbers[job.unit.place(job.number)],
         marks=not job.restorer.facts.cause,
-        far=None if far is None else partial(far.shown, source),
+        far=None if far is None else partial(far.fill, source),
         meter=meter,
     )
     is_partial = settings.output == "result" and not job.whole and not job.wide

@@ -134,7 +134,7 @@ class Mender:
             roi=self.job.roi,
             marks=not self.restorer.facts.cause,
             grain_frame=unit.numbers[unit.place(number)],
-            far=None if seen.far is None else partial(seen.far.shown, unit.source(number)),
+            far=None if seen.far is None else partial(seen.far.fill, unit.source(number)),
             meter=self.meter,
         )
 
