@@ -11,7 +11,7 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from filmrestore.bench.tables import table
-from filmrestore.nodes.job import RestoreJob
+from filmrestore.nodes.job import RestoreJob, load_device
 from filmrestore.nodes.restore import restore
 from filmrestore.restorers.divd.graphs import graph_of as divd_graph
 from filmrestore.restorers.divd.network import new_net as new_divd
@@ -35,7 +35,7 @@ from filmrestore.restorers.two_stage.graphs import graph_of as segmentation_grap
 from filmrestore.restorers.two_stage.segmentation import DefectNet
 
 Run = Callable[..., tuple[Tensor, ...]]
-PLAIN = "torch, float32"
+PLAIN, AMX, ONNX = "torch, float32", "torch, bfloat16", "onnxruntime, float32"
 CPU = torch.device("cpu")
 
 
@@ -45,6 +45,7 @@ def main() -> None:
     asked.add_argument("--compiled", action="store_true", help="torch.compile too; wants a C++ compiler and minutes")
     asked.add_argument("--part", action="append", help="frdm, restormer, divd, two_stage; again for more  [all]")
     asked.add_argument("--shot", help="restore this shot with each backend instead")
+    asked.add_argument("--only", choices=(PLAIN, AMX, ONNX), help="with this alone, beside a process for each other one")
     options = asked.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -61,8 +62,9 @@ def main() -> None:
     for name, (graph, edge) in parts.items():
         if not options.shot and any(name.startswith(part) for part in options.part or [""]):
             print(f"\n{name}:\n\n{measured(graph, edge, options.rounds, compiled=options.compiled)}", flush=True)
+    runs = [options.only] if options.only else [PLAIN, AMX, ONNX]
     if options.shot:
-        print(f"\nThe whole of `filmrestore restore`, one thread:\n\n{restored(options.shot)}", flush=True)
+        print(f"\nThe whole of `filmrestore restore`, one thread:\n\n{restored(options.shot, runs)}", flush=True)
 
 
 def measured(graph: Graph, edge: int, rounds: int, *, compiled: bool) -> str:
@@ -138,36 +140,31 @@ def _quantised(exported: bytes) -> bytes:
         return small.read_bytes()
 
 
-def restored(shot: str) -> str:
-    """A table of whole runs, each with loading and exporting, without a cache; the analysis is made beforehand."""
+def restored(shot: str, names: Sequence[str]) -> str:
+    """A table of whole runs, each with loading and exporting, without a cache; the analysis lies in `_ANALYSIS`."""
     lines = []
-    with tempfile.TemporaryDirectory() as folder:
-        analysis = f"{folder}/analysis.json"
-        for name, backend, without in (
-            ("", "torch", False),
-            (PLAIN, "torch", True),
-            ("torch, bfloat16", "torch", False),
-            ("onnxruntime, float32", "onnx", True),
-        ):
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder, nullcontext() if name == AMX else _no_amx():
             job = RestoreJob(
                 source=shot,
-                output=f"{folder}/{len(lines)}{backend}{without}/####.png",
-                analysis=analysis,
-                backend=backend,
+                output=f"{folder}/####.png",
+                analysis=str(Path(shot).parent / _ANALYSIS),
+                backend="onnx" if name.startswith("onnx") else "torch",
                 threads=1,
-                overwrite="always",
-                lossy=True,
             )
-            with _no_amx() if without else nullcontext():
-                began = time.process_time()
-                report = restore(job)
-            if name:
-                taken = (time.process_time() - began) / report.frames
-                stages = [f"{report.seconds_by_stage.get(stage, 0) / report.frames:.2f}" for stage in _STAGES]
-                lines.append([name, f"{taken:.2f}", *stages, str(report.fixes)])
-    return table(["what runs frdm", "processor s a frame", *(f"{s}, wall s" for s in _STAGES), "fixes"], lines)
+            began = time.process_time()
+            load_device(job)
+            loading = time.process_time() - began
+            report = restore(job)
+            taken = time.process_time() - began - loading
+        stages = [f"{report.seconds_by_stage.get(stage, 0) / report.frames:.2f}" for stage in _STAGES]
+        lines.append([name, f"{taken:.1f}", f"{loading:.1f}", str(report.frames), *stages, str(report.fixes)])
+    heads = ("processor s", "of these loading", "frames", *(f"{stage}, wall s a frame" for stage in _STAGES), "fixes")
+    return table(["what runs frdm", *heads], lines)
 
 
+_ANALYSIS = "analysis.json"
+"""Beside the shot's frames: `filmrestore probe SHOT --out ...` makes it."""
 _STAGES = ("motion", "guidance", "recovery", "denoise")
 
 
