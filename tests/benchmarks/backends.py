@@ -45,7 +45,7 @@ def main() -> None:
     asked.add_argument("--compiled", action="store_true", help="torch.compile too; wants a C++ compiler and minutes")
     asked.add_argument("--part", action="append", help="frdm, restormer, divd, two_stage; again for more  [all]")
     asked.add_argument("--shot", help="restore this shot with each backend instead")
-    asked.add_argument("--only", choices=(PLAIN, AMX, ONNX), help="with this alone, beside a process for each other one")
+    asked.add_argument("--only", choices=(PLAIN, AMX, ONNX), help="with this alone")
     options = asked.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
