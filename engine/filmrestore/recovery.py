@@ -27,12 +27,6 @@ SURROUNDINGS = 13
 """Edge of the square, pixels, in which a neighbour is compared with the frame around the hole."""
 DOUBT = 0.01
 """Weight of the fill from the surroundings against a neighbour's 1."""
-RINGS = (5, 13, 31)
-"""Edges of the squares, pixels, in which what was recovered is compared with the frame beside the hole."""
-OUTER = 0.03
-"""Weight of a square against the next smaller one: it speaks where that one lies inside the hole."""
-SMOOTH = 2.0
-"""Deviation of the blur, pixels, that keeps grain out of the comparison."""
 LEAST = 1e-12  # keeps the mean defined where no neighbour counts
 
 
@@ -86,27 +80,6 @@ def recover(
         trust = weight / (weight + np.float32(DOUBT))
         picture = total / weight[..., None] * trust[..., None] + fills[centre] * (1 - trust[..., None])
         yield Recovered(picture, trust)
-
-
-def levelled(
-    picture: Float32[Array, "h w 3"], frame: Float32[Array, "h w 3"], hole: Bool[Array, "h w"]
-) -> Float32[Array, "h w 3"]:
-    """The picture, lighter or darker by what it misses of the frame beside the hole, so that no rim is seen.
-
-    Args:
-        picture: What was recovered, net encoding.
-        frame: The frame itself; in the hole it is not read.
-        hole: Where the picture will be laid in.
-    """
-    sound = (~hole).astype(np.float32)
-    miss = (frame - picture) * sound[..., None]
-    total, count, weight = np.zeros_like(miss), np.zeros_like(sound), np.float32(1.0)
-    for edge in RINGS:
-        total += weight * cv2.blur(miss, (edge, edge))
-        count += weight * cv2.blur(sound, (edge, edge))
-        weight *= np.float32(OUTER)
-    level = np.where(hole[..., None], total / np.maximum(count, LEAST)[..., None], miss)
-    return np.asarray(picture + cv2.GaussianBlur(level, (0, 0), SMOOTH), np.float32)
 
 
 def _agreement(

@@ -70,14 +70,6 @@ def recovered(case: Case) -> list[F32]:
     return [found.picture for found in recovery.recover(case.scan, case.fills, case.holes, there, (1, 2, 3))]
 
 
-def levelled(case: Case) -> list[F32]:
-    """The same, fitted to the level beside the holes."""
-    return [
-        recovery.levelled(picture, case.scan[index], case.holes[index])
-        for index, picture in enumerate(recovered(case), 1)
-    ]
-
-
 def surroundings(case: Case) -> list[F32]:
     return list(case.fills[1:4])
 
@@ -114,8 +106,7 @@ def main() -> None:
         "|---|--:|--:|--:|--:|--:|"
     )
     print(row("surroundings alone", found, surroundings))
-    print(row("neighbours within two frames", found, recovered))
-    print(row("the same, levelled (as built)", found, levelled))
+    print(row("neighbours within two frames (as built)", found, recovered))
     recovery.REACH = 1
     print(row("next neighbours only", found, recovered))
     recovery.REACH = 2

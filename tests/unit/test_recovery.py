@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filmrestore.recovery import levelled, recover
+from filmrestore.recovery import recover
 
 SIZE = 96
 HOLE = (slice(40, 50), slice(42, 54))
@@ -87,18 +87,3 @@ def test_another_scene_is_not_brought_in():
     truth[[1, 3]] = 1.1 - truth[[1, 3], ::-1]
     found = centre(*damaged(truth, [2]))
     assert float(np.abs(found.picture - truth[2])[HOLE].mean()) < 0.05
-
-
-def test_what_is_recovered_meets_the_frame_at_the_rim_of_the_hole():
-    truth = moving()
-    scan, holes = damaged(truth, [2])
-    slope = np.linspace(-0.05, 0.05, SIZE, dtype=np.float32)[None, :, None]
-    fitted = levelled(truth[2] + slope, scan[2], holes[2])
-    before, after = np.abs(slope), np.abs(fitted - truth[2])
-    assert float(after[HOLE].max()) < 0.25 * float(np.broadcast_to(before, truth[2].shape)[HOLE].max()) + 0.003
-    assert np.isfinite(fitted).all()
-
-
-def test_a_hole_wider_than_all_comparisons_keeps_its_level():
-    truth = moving()[2]
-    assert np.array_equal(levelled(truth, truth, np.ones((SIZE, SIZE), bool)), truth)

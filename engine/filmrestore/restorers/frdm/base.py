@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from ...recovery import levelled, recover
+from ...recovery import recover
 from .fill import fill
 from .sampler import large
 
@@ -68,7 +68,7 @@ def bases(
     holes[asked] |= inside[asked]
     if not neighbours:
         present = torch.zeros_like(present)
-    answers = _recovered(window, holes, damaged, present, asked) if asked else iter(())
+    answers = _recovered(window, fill(window, holes.float()), damaged, present, asked) if asked else iter(())
     for index in wanted:
         scan, hole = window[index : index + 1], inside[index : index + 1]
         if index not in asked:
@@ -81,18 +81,15 @@ def bases(
 
 def _recovered(
     window: Float[Tensor, "t 3 h w"],
-    holes: Bool[Tensor, "t 1 h w"],
+    fills: Float[Tensor, "t 3 h w"],
     damaged: Bool[Tensor, "t 1 h w"],
     present: Bool[Tensor, t],
     wanted: Sequence[int],
 ) -> Iterator[tuple[Float[Tensor, "1 3 h w"], Float[Tensor, "1 1 h w"]]]:
-    """`recovery.recover` on tensors, levelled: picture and trust of each wanted frame, on the CPU."""
-    fills = fill(window, holes.float())
+    """`recovery.recover` on tensors: picture and trust of each wanted frame, on the CPU."""
     frames, filled = (part.permute(0, 2, 3, 1).contiguous().cpu().numpy() for part in (window, fills))
-    found = recover(frames, filled, damaged[:, 0].cpu().numpy(), present.tolist(), wanted)
-    for index, answer in zip(wanted, found, strict=True):
-        picture = levelled(answer.picture, frames[index], holes[index, 0].cpu().numpy())
-        yield torch.from_numpy(picture).permute(2, 0, 1)[None], torch.from_numpy(answer.trust)[None, None]
+    for answer in recover(frames, filled, damaged[:, 0].cpu().numpy(), present.tolist(), wanted):
+        yield torch.from_numpy(answer.picture).permute(2, 0, 1)[None], torch.from_numpy(answer.trust)[None, None]
 
 
 def spread(mask: Bool[Tensor, "t 1 h w"], radius: int) -> Bool[Tensor, "t 1 h w"]:
@@ -105,5 +102,5 @@ def _coarse(
 ) -> Float[Tensor, "1 3 h w"]:
     """The frame recovered at a quarter of its size: motion across holes that are wider than its search."""
     small, holes = functional.avg_pool2d(window, COARSER), functional.max_pool2d(damaged.float(), COARSER)
-    picture, _ = next(_recovered(small, holes > 0, holes > 0, present, [index]))
+    picture, _ = next(_recovered(small, fill(small, holes), holes > 0, present, [index]))
     return functional.interpolate(picture.to(window.device), scale_factor=COARSER, mode="bilinear")
