@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..motion import LUMA_GAIN
 from .marks import CHANCE, LastingMark, Rows, View
 from .pieces import Bytes, Glance, decoded, local_motion
-from .relief import Float32
+from .relief import BLACK, Float32, gate_of
 
 Float64 = NDArray[np.float64]
 Paths = Mapping[int, tuple[Rows, Rows]]
@@ -33,8 +35,9 @@ _TURNS, _FIRST_TURNS = (np.deg2rad(np.arange(-most, most + 1, 9)) for most in (3
 _TURN_COSTS = 0.4  # of relief, a radian
 _TAIL, _ENDS = 6, 0.5  # steps whose mean relief says by this whether a hair goes on
 _RESTS = 1.0  # pixels, root mean square, that a root seems to move by
-_EXPLAINED = 0.45  # of its relief, what the other frames may show where it lies in one
+_EXPLAINED = 0.7  # of its relief, what the other frames may show where it lies in one
 _RANDOM = 0.9  # of von Neumann's ratio: 2 for what moves at random, near 0 for a rope that swings
+_RIM = 5  # pixels beside a hair in which its rims of the other sign lie
 _SAME = 6.0  # pixels along the edge between the roots of one hair in two looks
 
 
@@ -56,53 +59,68 @@ class GateHair:
 
 
 def gate_hairs(frames: Sequence[Glance], fields: Sequence[Float32], wholes: Float64) -> list[GateHair]:
-    """The hairs of one look, the strongest of those that lie together alone: the others are its rims.
+    """The hairs of one look.
 
     Args:
         frames: Of the look.
         fields, wholes: Where the picture goes, see `pieces.motion`.
     """
-    found: list[tuple[float, GateHair]] = []
-    for sign in (-1, 1):
-        stack = np.stack([frame.reliefs[max(sign, 0)] for frame in frames])
-        for edge in range(4):
-            seen = _turned(stack, edge)
+    found: list[GateHair] = []
+    small = np.max([frame.small for frame in frames], axis=0)
+    step = frames[0].reliefs[0].shape[0] / small.shape[0]
+    borders = [round(edge * step) for edge in gate_of(small, BLACK * LUMA_GAIN)]
+    stacks = [np.stack([frame.reliefs[light] for frame in frames]) for light in (0, 1)]
+    for light, stack in enumerate(stacks):
+        for edge, border in enumerate(borders):
+            seen = _turned(stack, edge)[:, border:]
             for place in _roots(seen):
-                told = _told(stack, seen, place, edge, fields, wholes)
-                if told:
-                    root, paths, size = told
-                    named = {frames[index].number: path for index, path in paths.items()}
-                    found.append((size, GateHair(sign, edge, root, named)))
-    kept: list[GateHair] = []
-    for _, hair in sorted(found, key=lambda one: -one[0]):
-        if not any(hair.edge == other.edge and abs(hair.root - other.root) <= 2 * _SAME for other in kept):
-            kept.append(hair)
-    return kept
+                told = _told(stack, seen, place, edge, border, fields, wholes)
+                if told is None or _is_rim(stack, stacks[1 - light], told[1]):
+                    continue
+                root, paths = told
+                if any(
+                    (2 * light - 1, edge) == (hair.sign, hair.edge) and abs(root - hair.root) <= _SAME for hair in found
+                ):
+                    continue
+                named = {frames[index].number: path for index, path in paths.items()}
+                found.append(GateHair(2 * light - 1, edge, root, named))
+    return found
 
 
 def _told(
-    stack: Bytes, seen: Bytes, place: int, edge: int, fields: Sequence[Float32], wholes: Float64
-) -> tuple[float, Paths, float] | None:
-    """Root, paths and summed relief of what begins there, where it is a hair."""
+    stack: Bytes, seen: Bytes, place: int, edge: int, border: int, fields: Sequence[Float32], wholes: Float64
+) -> tuple[float, Paths] | None:
+    """Root and paths of what begins there, where it is a hair."""
     rows, columns, lengths, strong = _traced(seen, place)
     run = _longest(lengths >= _LEAST)
     if run.stop - run.start < _RUN or columns[run, 0].std() > _RESTS:
         return None
-    shared = int(np.sort(lengths[run])[1])  # one frame may have lost it early
+    shared = int(np.sort(lengths[run])[1])  # one frame may have lost it early; in others a trace runs on beyond its end
     if np.quantile(strong[run, :shared], 0.05) < _STRONG:
         return None
     way = np.stack([rows[run, :shared], columns[run, :shared]], axis=2)
     if (np.diff(way, axis=0) ** 2).sum() < _RANDOM * ((way - way.mean(axis=0)) ** 2).sum():
         return None
-    usual = int(np.median(lengths[run]))
     shape = stack.shape[1:]
     paths = {
-        index: _unturned(rows[index, : min(length, usual)], columns[index, : min(length, usual)], edge, shape)
+        index: _unturned(
+            border + rows[index, : min(length, shared)], columns[index, : min(length, shared)], edge, shape
+        )
         for index, length in zip(range(run.start, run.stop), lengths[run], strict=True)
     }
     if _explained(stack, paths, fields, wholes) > _EXPLAINED:
         return None
-    return float(columns[run, 0].mean()), paths, float(strong[run, :shared].sum())
+    return float(columns[run, 0].mean()), paths
+
+
+def _is_rim(stack: Bytes, others: Bytes, paths: Paths) -> bool:
+    """Whether something of the other sign beside it stands out more: every hair has rims, and flutters with them."""
+    own = sum(float(stack[index, rows, columns].mean()) for index, (rows, columns) in paths.items())
+    kernel = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
+    beside = sum(
+        float(cv2.dilate(others[index], kernel)[rows, columns].mean()) for index, (rows, columns) in paths.items()
+    )
+    return beside > own
 
 
 def _turned(stack: Bytes, edge: int) -> Bytes:

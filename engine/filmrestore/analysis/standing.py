@@ -16,7 +16,7 @@ import numpy as np
 from .gate_hairs import GateHairs, gate_hairs
 from .marks import LastingMark, Marks, Seen, Shifts, View
 from .pieces import FRAMES, REACH, Float64, Glance, Piece, motion, pieces_of
-from .relief import Float32, relief
+from .relief import Float32, relief, without_gate
 
 _LONG = 24  # pixels of a piece that may be known by its trembling
 _MANY = 40  # pixels of a mark that is known by that
@@ -56,7 +56,7 @@ class MarkFinder:
         """The next frame, net luminance, shape (h, w); finite."""
         if min(luma.shape) < self.SMALLEST:
             return
-        self._frames.append(Glance.of(number, luma, *relief(luma)))
+        self._frames.append(Glance.of(number, luma, *relief(without_gate(luma))))
         self._count += 1
         if self._count >= max(self.WINDOW, self._next + self.WINDOW // 2 + 1):
             self._look()
