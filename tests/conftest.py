@@ -6,8 +6,10 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 import hypothesis
+import jaxtyping
 import pytest
 from jaxtyping import install_import_hook
 
@@ -24,6 +26,25 @@ hypothesis.settings.load_profile("film")
 
 # Tensor shapes and dtypes in signatures are checked at every call.
 install_import_hook(("filmrestore.motion", "filmrestore.restorers.frdm"), "beartype.beartype")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def traces_are_not_checked() -> Iterator[None]:
+    """While torch traces a network for an export, sizes are tensors too, which no signature has."""
+    import torch
+
+    export = torch.onnx.export
+
+    def unchecked(*given: object, **named: object) -> object:
+        jaxtyping.config.update("jaxtyping_disable", True)
+        try:
+            return export(*given, **named)
+        finally:
+            jaxtyping.config.update("jaxtyping_disable", False)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(torch.onnx, "export", unchecked)
+        yield
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from filmrestore.errors import UsageError
 from filmrestore.frame import Box
-from filmrestore.restorers.base import REGISTRY, Context, Origin, Restored, Restorer
+from filmrestore.restorers.base import (
+    REGISTRY,
+    Context,
+    Origin,
+    Restored,
+    Restorer,
+    load_restorer,
+    numeric_class,
+)
+from filmrestore.restorers.exports import EXPORTS
 from filmrestore.settings import RestoreSettings
 
 if TYPE_CHECKING:
@@ -31,7 +43,7 @@ def heard(net: torch.nn.Module) -> Any:
     return net
 
 
-def small_frdm(folder: Path) -> Restorer:
+def small_frdm(folder: Path, **backend: str) -> Restorer:
     from filmrestore.restorers.frdm.network import new_net
     from filmrestore.restorers.frdm.restorer import FrdmRestorer
     from filmrestore.restorers.frdm.weights import load_weights, save_weights
@@ -41,7 +53,7 @@ def small_frdm(folder: Path) -> Restorer:
     with torch.no_grad():
         heard(net).guidance.head.bias[:4] = -0.5
     save_weights(net, folder / "frdm.safetensors", {})
-    return FrdmRestorer(load_weights(folder / "frdm.safetensors"), torch.device("cpu"))
+    return FrdmRestorer(load_weights(folder / "frdm.safetensors"), torch.device("cpu"), **backend)
 
 
 def small_prior() -> Prior:
@@ -66,10 +78,10 @@ def small_defect_net(folder: Path) -> Any:
     return load_network(DefectNet, folder / "two_stage.safetensors", "")
 
 
-def small_two_stage(folder: Path) -> Restorer:
+def small_two_stage(folder: Path, **backend: str) -> Restorer:
     from filmrestore.restorers.two_stage.restorer import TwoStageRestorer
 
-    return TwoStageRestorer(small_defect_net(folder), small_prior(), torch.device("cpu"))
+    return TwoStageRestorer(small_defect_net(folder), small_prior(), torch.device("cpu"), **backend)
 
 
 def small_iide(folder: Path) -> Restorer:
@@ -91,7 +103,7 @@ def small_svi(folder: Path) -> Restorer:
     return SviRestorer(small_prior(), torch.device("cpu"))
 
 
-def small_restormer(folder: Path) -> Restorer:
+def small_restormer(folder: Path, **backend: str) -> Restorer:
     from filmrestore.restorers.restormer.network import new_net
     from filmrestore.restorers.restormer.restorer import RestormerRestorer, load_weights, save_network
 
@@ -101,10 +113,10 @@ def small_restormer(folder: Path) -> Restorer:
         net.head.weight.normal_(0, 0.02)
         net.head.bias[3:] = -0.5
     save_network(net, folder / "restormer.safetensors", {})
-    return RestormerRestorer(load_weights(folder / "restormer.safetensors"), torch.device("cpu"))
+    return RestormerRestorer(load_weights(folder / "restormer.safetensors"), torch.device("cpu"), **backend)
 
 
-def small_divd(folder: Path) -> Restorer:
+def small_divd(folder: Path, **backend: str) -> Restorer:
     from filmrestore.restorers.divd.network import new_net
     from filmrestore.restorers.divd.restorer import DivdRestorer, load_weights, save_network
 
@@ -116,10 +128,10 @@ def small_divd(folder: Path) -> Restorer:
                 parameter.normal_(0, 0.05)
         net.head.bias[3:] = -0.5
     save_network(net, folder / "divd.safetensors", {})
-    return DivdRestorer(load_weights(folder / "divd.safetensors"), torch.device("cpu"))
+    return DivdRestorer(load_weights(folder / "divd.safetensors"), torch.device("cpu"), **backend)
 
 
-SMALL: dict[str, Callable[[Path], Restorer]] = {
+SMALL: dict[str, Callable[..., Restorer]] = {
     "frdm": small_frdm,
     "iide": small_iide,
     "restormer": small_restormer,
@@ -128,6 +140,10 @@ SMALL: dict[str, Callable[[Path], Restorer]] = {
     "two_stage": small_two_stage,
 }
 """One quick restorer for every name of the registry."""
+EXPORTED = ("divd", "frdm", "restormer", "two_stage")
+"""Methods that onnxruntime can run."""
+BACKENDS_AGREE = 1e-4
+"""Largest difference between the backends, of pictures in net units and of mattes."""
 QUICK: dict[str, dict[str, object]] = {
     "iide": {"steps": 2},
     "svi": {"operator": "uniform-7", "steps": 2, "inner_steps": 2},
@@ -307,3 +323,32 @@ def test_its_facts_hold_together(restorer):
     assert 0 <= facts.overlap < facts.patch
     assert facts.licence and facts.source and restorer.weights_hash
     assert restorer.precision in ("float32", "bfloat16") and restorer.backend in ("torch", "onnx")
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_onnxruntime_answers_as_torch_does(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="exporting wants onnx")
+    pytest.importorskip("onnxruntime", reason="the backend onnx wants onnxruntime")
+    by_torch, by_onnx = (SMALL[name](tmp_path, backend=backend) for backend in ("torch", "onnx"))
+    assert (by_torch.backend, by_onnx.backend) == ("torch", "onnx")
+    assert by_torch.weights_hash == by_onnx.weights_hash
+    assert numeric_class(by_torch) != numeric_class(by_onnx)  # tiles of one are not the other's
+    for (height, width), level in (((37, 61), 1.0), ((1, 5), 1.0), ((40, 33), 4.0), ((33, 40), -2.0)):
+        window = level * window_for(by_torch, height, width)
+        # A preview of two_stage: what its prior draws hangs on every bit, and torch draws it on either backend.
+        context = context_for(by_torch, window, quality="preview" if name == "two_stage" else "final")
+        one, other = by_torch(window, context), by_onnx(window, context)
+        assert float((one.picture - other.picture).abs().max()) < BACKENDS_AGREE
+        assert float((one.matte - other.matte).abs().max()) < BACKENDS_AGREE
+
+
+def test_every_method_that_takes_a_backend_can_be_exported_and_no_other() -> None:
+    loads = {name: import_module(f"filmrestore.restorers.{name}").load for name in REGISTRY}
+    assert {name for name, load in loads.items() if "backend" in signature(load).parameters} == set(EXPORTED)
+    assert set(EXPORTS) == set(EXPORTED)
+
+
+@pytest.mark.parametrize("name", sorted(set(REGISTRY) - set(EXPORTED)))
+def test_onnxruntime_for_a_method_that_has_no_export_is_an_error_that_says_what_to_do(name: str) -> None:
+    with pytest.raises(UsageError, match=f"the method {name} has no backend 'onnx': choose --backend auto or torch"):
+        load_restorer(name, "cpu", "onnx")

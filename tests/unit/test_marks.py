@@ -140,6 +140,67 @@ def test_what_moves_on_before_a_picture_at_rest_is_of_the_picture() -> None:
     assert found(shot(still, drift, hair)) == []
 
 
+def gate_hair(bend: tuple[float, float]) -> Float32:
+    """A hair 3 px wide that hangs in from the upper edge; the bend moves all of it but the root."""
+    along = np.linspace(0, 1, 40)
+    x = 90 + 25 * along + bend[0] * along
+    y = -4 + 70 * along + bend[1] * along
+    canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.polylines(canvas, [np.round(np.stack([x, y], axis=1) * 16).astype(np.int32)], False, 255, 3, cv2.LINE_AA, 4)
+    return np.asarray(1.4 * cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.6), np.float32)
+
+
+def flutter(n: int) -> tuple[float, float]:
+    rng = np.random.default_rng([n, 8])
+    return float(rng.normal(0, 7)), float(rng.normal(0, 2))
+
+
+def swing(n: int) -> tuple[float, float]:
+    return 12 * float(np.sin(n / 3)), 0.0
+
+
+@pytest.mark.parametrize("picture", [weave, still, drift])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_hair_that_flutters_in_the_gate_is_found_where_it_is_in_each_frame(picture: Way, turned: bool) -> None:
+    frames = shot(picture, flutter, gate_hair)
+    marks = found([np.ascontiguousarray(frame[::-1].T) if turned else frame for frame in frames])
+    assert marks
+    for n in range(FRAMES):
+        covered = gate_hair(flutter(n)) > 0.3
+        covered = covered[::-1].T if turned else covered
+        rows, columns = np.concatenate([mark.pixels_at(n + 1) for mark in marks], axis=1)
+        assert covered[rows, columns].mean() > 0.75
+        near = np.zeros(covered.shape, np.uint8)
+        near[rows, columns] = 1
+        assert cv2.dilate(near, np.ones((7, 7), np.uint8))[covered].mean() > 0.7
+
+
+def test_a_hair_is_rooted_in_the_gate_where_the_scan_shows_that_too() -> None:
+    frames = [np.pad(frame, ((17, 0), (9, 9))) for frame in shot(weave, flutter, gate_hair)]
+    (mark,) = found(frames)
+    rows, columns = mark.pixels_at(7)
+    assert (gate_hair(flutter(6)) > 0.3)[rows - 17, columns - 9].mean() > 0.85
+
+
+def test_a_hair_that_came_into_the_gate_is_found_from_there_on() -> None:
+    with_it, without = (
+        shot(weave, flutter, shape) for shape in (gate_hair, lambda bend: np.zeros((HEIGHT, WIDTH), np.float32))
+    )
+    (mark,) = found([*without[:6], *with_it[6:]])
+    assert (mark.first, mark.last) == (7, FRAMES)
+    assert all(mark.pixels_at(number)[0].size == 0 for number in range(1, 7))
+
+
+@pytest.mark.parametrize(("picture", "way"), [(weave, swing), (still, swing), (weave, weave), (still, drift)])
+def test_a_rope_from_above_is_of_the_picture(picture: Way, way: Way) -> None:
+    def rope(shift: tuple[float, float]) -> Float32:
+        turn = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
+        there = cv2.warpAffine(gate_hair((0, 0)), turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(there, np.float32)
+
+    assert found(shot(picture, way, gate_hair if way is swing else rope)) == []
+
+
 def test_a_title_is_left_alone() -> None:
     def title(shift: tuple[float, float]) -> Float32:
         canvas = np.zeros((HEIGHT, WIDTH), np.uint8)

@@ -195,8 +195,8 @@ def test_onnxruntime_gives_the_same_bits_twice(weights: Path) -> None:
 def test_an_unknown_backend_and_a_method_without_it_are_refused(weights: Path) -> None:
     with pytest.raises(UsageError, match="choose one of torch, onnx"):
         RestormerRestorer(load_weights(weights), CPU, backend="coreml")
-    with pytest.raises(UsageError, match="frdm has no backend 'onnx'"):
-        load_restorer("frdm", CPU, "onnx")
+    with pytest.raises(UsageError, match="svi has no backend 'onnx': choose --backend auto or torch"):
+        load_restorer("svi", CPU, "onnx")
 
 
 def test_the_exported_onnx_file_runs_by_itself(
@@ -247,7 +247,7 @@ def test_torchscript_has_the_layout_of_nukes_inference_node(weights: Path, tmp_p
 
 
 def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="choose one of divd, restormer"):
+    with pytest.raises(UsageError, match="choose one of divd, frdm, restormer, two_stage"):
         export("svi", "onnx", tmp_path)
     with pytest.raises(UsageError, match="choose one of onnx, torchscript"):
         export("restormer", "coreml", tmp_path)

@@ -54,8 +54,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rests(self) -> bool:
-        """Whether it was in its very place in all of the frames."""
-        return all(shift == (0, 0) for shift in self.shifts)
+        """Whether it was in its very place in all of several frames."""
+        return len(self.frames) > 1 and all(shift == (0, 0) for shift in self.shifts)
 
     def crest(self) -> tuple[Rows, Rows]:
         """Rows and columns of its pixels in the frame `number`."""
@@ -129,9 +129,8 @@ class Marks:
                 track.append(one)
 
     def finish(self, step: int) -> tuple[LastingMark, ...]:
-        """The marks, by first frame and place; `step` is said of them."""
-        marks = [_mark(track, step) for track in self._tracks]
-        return tuple(sorted(marks, key=lambda mark: (mark.first, mark.views[0].x, mark.views[0].y)))
+        """The marks; `step` is said of them."""
+        return tuple(_mark(track, step) for track in self._tracks)
 
 
 def _mark(track: list[Seen], step: int) -> LastingMark:

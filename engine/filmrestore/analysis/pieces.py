@@ -60,8 +60,12 @@ class Glance:
 
     def relief(self, sign: int) -> Float32:
         """Its relief of one sign (0 dark, 1 light), bounded by `MOST`."""
-        plane = self.reliefs[sign].astype(np.float32) / np.float32(_STEP)
-        return np.asarray(np.minimum(plane, np.float32(MOST)), np.float32)
+        return decoded(self.reliefs[sign])
+
+
+def decoded(relief: Bytes) -> Float32:
+    """Relief of the bytes that a `Glance` keeps, bounded by `MOST`."""
+    return np.asarray(np.minimum(relief.astype(np.float32) / np.float32(_STEP), np.float32(MOST)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ def _measured(
     best = (scores - _PULL * size * pull).reshape(len(planes), -1).argmax(axis=1)
     own = scores.reshape(len(planes), -1)[np.arange(len(planes)), best]
     way = _OFFSETS.reshape(-1, 2)[best].astype(int)
-    local = np.array([_local(field, planes[here].shape, rows, columns) for field in fields])
+    local = np.array([local_motion(field, planes[here].shape, rows, columns) for field in fields])
     whole = _followed(scores, planes, rows, columns, wholes)
     picture = np.maximum(whole, _followed(scores, planes, rows, columns, local))
     first, last = here, here
@@ -198,7 +202,7 @@ def _measured(
     return Piece(rows, columns, scores, picture, whole, way, own, first, last)
 
 
-def _local(field: Float32, shape: tuple[int, ...], rows: Rows, columns: Rows) -> Float64:
+def local_motion(field: Float32, shape: tuple[int, ...], rows: Rows, columns: Rows) -> Float64:
     """The picture's mean motion under a piece, pixels of the frame."""
     down, across = shape[0] / field.shape[0], shape[1] / field.shape[1]
     at = (rows / down).astype(int), (columns / across).astype(int)

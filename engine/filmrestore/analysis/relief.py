@@ -16,6 +16,11 @@ FINE = 1.3
 """Pixels, standard deviation of the scale at which a frame is looked at: hairs of one to five pixels at 2K."""
 MOST = 15.0
 """Times the usual beyond which nothing stands out more."""
+BLACK = 0.08
+"""Net luminance that nine tenths of a row of the gate are darker than."""
+WIDEST_GATE = 0.15
+"""Of the frame, that the gate may cover at one edge."""
+_SOFT = 2  # pixels over which the gate's edge is out of focus
 _AROUND = 33  # pixels over which what is usual is measured
 _FLOOR = 1e-3  # net: grain that no scan is below
 
@@ -40,6 +45,28 @@ def relief(luma: Float32) -> tuple[Float32, Float32]:
     light = np.maximum(-down - np.maximum(up, 0) / 2, 0)
     unit = np.float32(1.5) * usual(np.maximum(dark, light), (_AROUND, _AROUND)) + np.float32(_FLOOR / 3)
     return np.minimum(dark / unit, np.float32(MOST)), np.minimum(light / unit, np.float32(MOST))
+
+
+def gate_of(luma: Float32, black: float = BLACK) -> tuple[int, int, int, int]:
+    """Rows and columns of the gate itself, which is black, that a scan shows: top, bottom, left, right.
+
+    Args:
+        luma: Net luminance, (h, w); or another plane, with what is `black` in it.
+    """
+    edges = []
+    for turned in (luma, luma[::-1], luma.T, luma.T[::-1]):
+        light = np.quantile(turned[: round(WIDEST_GATE * len(turned)) + 1], 0.9, axis=1) > black
+        edges.append(int(light.argmax()) if light.any() else 0)
+    return edges[0], edges[1], edges[2], edges[3]
+
+
+def without_gate(luma: Float32) -> Float32:
+    """The frame with the picture's outermost rows and columns continued over the gate: its edge is no relief."""
+    top, bottom, left, right = (edge + _SOFT if edge else 0 for edge in gate_of(luma))
+    if not top + bottom + left + right:
+        return luma
+    inner = luma[top : luma.shape[0] - bottom, left : luma.shape[1] - right]
+    return np.asarray(cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE), np.float32)
 
 
 def cores(plane: Float32, least: float, cell: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:

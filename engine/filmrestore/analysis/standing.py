@@ -3,7 +3,7 @@
 One look takes the frames around one. Where the picture goes is known as a whole (the camera's motion, the weave of
 the film) and in each place. A small or thin thing that keeps its place in the frame while the picture does not, neither
 there nor as a whole, is none of the picture; nor is a long one that trembles at random before a picture at rest. Where
-neither moves, nothing is told.
+neither moves, nothing is told. Hairs that flutter are told by `gate_hairs`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .gate_hairs import GateHairs, gate_hairs
 from .marks import LastingMark, Marks, Seen, Shifts, View
 from .pieces import FRAMES, REACH, Float64, Glance, Piece, motion, pieces_of
-from .relief import Float32, relief
+from .relief import Float32, relief, without_gate
 
 _LONG = 24  # pixels of a piece that may be known by its trembling
 _MANY = 40  # pixels of a mark that is known by that
@@ -49,13 +50,13 @@ class MarkFinder:
         self._step = step
         self._frames: deque[Glance] = deque(maxlen=self.WINDOW)
         self._count, self._next = 0, self.EVERY // 2
-        self._marks = Marks()
+        self._marks, self._hairs = Marks(), GateHairs()
 
     def add(self, number: int, luma: Float32) -> None:
         """The next frame, net luminance, shape (h, w); finite."""
         if min(luma.shape) < self.SMALLEST:
             return
-        self._frames.append(Glance.of(number, luma, *relief(luma)))
+        self._frames.append(Glance.of(number, luma, *relief(without_gate(luma))))
         self._count += 1
         if self._count >= max(self.WINDOW, self._next + self.WINDOW // 2 + 1):
             self._look()
@@ -64,18 +65,21 @@ class MarkFinder:
         """The marks of the reel."""
         while self._next < self._count:
             self._look()
-        return self._marks.finish(self._step)
+        marks = [*self._marks.finish(self._step), *self._hairs.finish(self._step)]
+        return tuple(sorted(marks, key=lambda mark: (mark.first, mark.views[0].x, mark.views[0].y)))
 
     def _look(self) -> None:
         here = self._next - (self._count - len(self._frames))
         self._next += self.EVERY
         if len(self._frames) >= FRAMES:
-            self._marks.add(look(list(self._frames), here))
+            frames = list(self._frames)
+            fields, wholes = motion(frames, here)
+            self._marks.add(standing_marks(frames, here, fields, wholes))
+            self._hairs.add(gate_hairs(frames, fields, wholes))
 
 
-def look(frames: Sequence[Glance], here: int) -> list[Seen]:
-    """The marks of frame `here`, as the frames around it tell them from the picture."""
-    fields, wholes = motion(frames, here)
+def standing_marks(frames: Sequence[Glance], here: int, fields: Sequence[Float32], wholes: Float64) -> list[Seen]:
+    """The marks of frame `here`, as the frames around it tell them from the picture, which goes as `motion` says."""
     rests = float(np.sqrt((wholes**2).sum(axis=1).mean())) <= _STEADY
     found: list[Seen] = []
     for sign in (0, 1):

@@ -11,7 +11,7 @@ from .options import GroupedCommand
 
 
 @click.command(cls=GroupedCommand)
-@click.option("--method", required=True, metavar="NAME", help="restormer or divd.")
+@click.option("--method", required=True, metavar="NAME", help="frdm, restormer, divd or two_stage.")
 @click.option(
     "--to",
     type=click.Choice(("onnx", "torchscript")),

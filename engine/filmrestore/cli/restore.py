@@ -83,10 +83,10 @@ def takes_repair(verb: Verb) -> Verb:
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps.")
 @click.option(
     "--backend",
-    type=click.Choice(("torch", "onnx")),
-    default="torch",
+    type=click.Choice(("auto", "torch", "onnx")),
+    default="auto",
     show_default=True,
-    help="What runs the networks; onnx, for methods that can be exported, wants onnxruntime.",
+    help="What runs the networks; auto takes the faster one, onnx wants onnxruntime and a method that can be exported.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Patches side by side; changes no bit.  [one a core]")
 @click.option(

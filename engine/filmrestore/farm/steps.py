@@ -201,7 +201,7 @@ def _restore_step(
     words += ["--rebuild", job.rebuild] if job.rebuild else []
     words += ["--why", job.why] if job.why else []
     words += ["--device", job.device, "--threads", str(job.threads)]
-    words += ["--backend", job.backend] if job.backend != "torch" else []
+    words += ["--backend", job.backend] if job.backend != "auto" else []
     words += ["--overwrite", job.overwrite, "--on-error", job.on_error, *setting_words(job.settings)]
     if job.cache:
         words += ["--cache", Place("Cache", job.cache, "DIRECTORY", "NONE", "Where tiles are kept."), "--cache-size"]

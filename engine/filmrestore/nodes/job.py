@@ -59,7 +59,7 @@ class RestoreJob:
         analysis: The reel's analysis file; beside the output when None; made where it is not there.
         colourspace, working_space, config: See `colour.open_colour`.
         device: torch device.
-        backend: What runs the networks, "torch" or "onnx".
+        backend: What runs the networks: "torch", "onnx", or "auto" for what was measured to be fastest on the device.
         threads: Patches restored side by side; changes no bit.
         overwrite: "never", "changed" (frames whose inputs, settings or weights changed) or "always".
         on_error: "stop", "skip" (leave the frame out) or "copy" (the scan as it is); for a frame that fails.
@@ -85,7 +85,7 @@ class RestoreJob:
     working_space: str = "scene_linear"
     config: str | None = None
     device: str = "cpu"
-    backend: str = "torch"
+    backend: str = "auto"
     threads: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
     overwrite: str = "changed"
     on_error: str = "stop"
@@ -222,7 +222,7 @@ def load_device(job: RestoreJob) -> Restorer:
     return restorer_on(job.device, job.settings, job.backend)
 
 
-def restorer_on(name: str, settings: RestoreSettings, backend: str = "torch") -> Restorer:
+def restorer_on(name: str, settings: RestoreSettings, backend: str = "auto") -> Restorer:
     """The restorer that the settings name on the device of that name.
 
     Raises:

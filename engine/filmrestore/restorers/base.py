@@ -198,6 +198,8 @@ def load_restorer(
 ) -> Restorer:
     """The restorer of that name, ready on `device`; on the prior in a folder, where the method has one.
 
+    The backend is "torch", "onnx", or "auto": the one that was measured to be fastest there.
+
     Raises:
         UsageError: no such method, or one that has no such backend.
         WeightsError: its weights are missing or damaged.
@@ -207,8 +209,8 @@ def load_restorer(
     module, function = REGISTRY[name].split(":")
     load: Callable[..., Restorer] = getattr(import_module(module), function)
     takes = signature(load).parameters
-    if backend != "torch" and "backend" not in takes:
-        raise UsageError(f"the method {name} has no backend {backend!r}: choose --backend torch")
+    if backend not in ("auto", "torch") and "backend" not in takes:
+        raise UsageError(f"the method {name} has no backend {backend!r}: choose --backend auto or torch")
     asked = {"backend": backend, "prior": prior}
     return load(torch.device(device), **{word: value for word, value in asked.items() if word in takes})
 

@@ -13,8 +13,10 @@ FORMATS = {"onnx": ".onnx", "torchscript": ".pt"}
 """What can be written, and how the names of its files end."""
 
 EXPORTS: dict[str, str] = {
+    "frdm": "filmrestore.restorers.frdm.exports",
     "restormer": "filmrestore.restorers.restormer.exports",
     "divd": "filmrestore.restorers.divd.exports",
+    "two_stage": "filmrestore.restorers.two_stage.exports",
 }
 """Method -> module with `WEIGHTS` (the shipped file) and `export(weights, to)`: file name -> bytes."""
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +16,10 @@ from torch import Tensor, nn
 from ..errors import ResourceError, UsageError
 
 BACKENDS = ("torch", "onnx")
+AUTO = "auto"
+"""The backend that was measured to be faster on such a device."""
 OPSET = 18
+_EXPORTING = Lock()  # torch exports one network at a time: how it goes about it is the process's own state
 
 Run = Callable[..., tuple[Tensor, ...]]
 """The inputs of a graph in their order -> its outputs."""
@@ -39,6 +45,37 @@ class Graph:
     free: Mapping[str, Mapping[int, str]]
 
 
+def backend_for(asked: str, device: torch.device, precision: str = "float32") -> str:
+    """The backend that is meant.
+
+    By itself it is onnxruntime where a processor works in float32, and torch where it works in bfloat16, which
+    onnxruntime cannot do on processors, and on every other device (docs/decisions/frdm-network.md).
+
+    Args:
+        asked: Of `BACKENDS`, or `AUTO`.
+        device: Where the networks run.
+        precision: Of the arithmetic, where torch does it.
+
+    Raises:
+        UsageError: no such backend.
+    """
+    if asked != AUTO:
+        check_backend(asked)
+        return asked
+    is_there = all(find_spec(package) is not None for package in ("onnx", "onnxruntime"))
+    return "onnx" if device.type == "cpu" and precision == "float32" and is_there else "torch"
+
+
+def check_backend(backend: str) -> None:
+    """Refuses what is none.
+
+    Raises:
+        UsageError: no such backend.
+    """
+    if backend not in BACKENDS:
+        raise UsageError(f"the backend is {backend!r}: choose one of {', '.join(BACKENDS)}, or auto")
+
+
 def runnable(graph: Graph, device: torch.device, backend: str) -> Run:
     """The graph, ready on a device.
 
@@ -46,12 +83,11 @@ def runnable(graph: Graph, device: torch.device, backend: str) -> Run:
         UsageError: no such backend, or it is not installed.
         ResourceError: onnxruntime cannot use the device.
     """
+    check_backend(backend)
     if backend == "torch":
         module: Run = graph.module.to(device).eval()
         return module
-    if backend == "onnx":
-        return _Session(to_onnx(graph), graph.inputs, device)
-    raise UsageError(f"the backend is {backend!r}: choose one of {', '.join(BACKENDS)}")
+    return _Session(to_onnx(graph), graph.inputs, device)
 
 
 def to_onnx(graph: Graph) -> bytes:
@@ -65,7 +101,7 @@ def to_onnx(graph: Graph) -> bytes:
     except ImportError as error:
         raise UsageError("ONNX wants the package onnx: pip install 'filmrestore[onnx]'") from error
     stream = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
+    with _EXPORTING, warnings.catch_warnings(), _plain():
         # By tracing: takes a second where torch.export's way takes sixteen, and no further package. Deprecated it is;
         # and the trace says of every size that it reads that it is now fixed, also of those that are not.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -82,6 +118,13 @@ def to_onnx(graph: Graph) -> bytes:
             dynamo=False,
         )
     return stream.getvalue()
+
+
+@contextmanager
+def _plain() -> Iterator[None]:
+    """Neither gradients nor inference mode nor mixed precision, whatever the caller is in: a trace would keep them."""
+    with torch.inference_mode(mode=False), torch.no_grad(), torch.autocast("cpu", enabled=False):
+        yield
 
 
 class _Session:
@@ -109,7 +152,10 @@ class _Session:
         chosen = (provider, {"device_id": device.index or 0}) if device.type == "cuda" else provider
         self._session = onnxruntime.InferenceSession(data, options, providers=[chosen])
         self._inputs, self._device = inputs, device
+        # What a network does not read, as one without some of its modules, is no part of its graph.
+        self._read = {given.name for given in self._session.get_inputs()}
 
     def __call__(self, *given: Tensor) -> tuple[Tensor, ...]:
-        arrays = {name: value.cpu().numpy() for name, value in zip(self._inputs, given, strict=True)}
+        named = zip(self._inputs, given, strict=True)
+        arrays = {name: value.cpu().numpy() for name, value in named if name in self._read}
         return tuple(torch.from_numpy(value).to(self._device) for value in self._session.run(None, arrays))

@@ -11,27 +11,37 @@ if TYPE_CHECKING:
     from ..base import Restorer
 
 
-def load(device: torch.device, *, prior: str = "") -> Restorer:
+def load(device: torch.device, backend: str = "torch", *, prior: str = "") -> Restorer:
     """The restorer with the weights that are shipped, with those of another training, or at full size.
 
     Args:
         device: Where it runs.
+        backend: "torch", "onnx", or "auto": see `runtime.backend_for`.
         prior: "" for the shipped weights; a folder with a frdm.safetensors, as training exports it; or a folder of
             a video diffusion model, as diffusers saves it (docs/models/frdm-full.md).
 
     Raises:
         WeightsError: they are missing, damaged, or do not go together.
-        UsageError: a package that a full-size model wants is not installed.
+        UsageError: a package that a full-size model or the backend wants is not installed, or a full-size model is to
+            run on another backend than torch.
         ResourceError: the device has too little memory for it.
     """
+    from ...errors import UsageError
+    from ..runtime import AUTO, backend_for
     from .restorer import FACTS, FrdmRestorer
     from .weights import FOLDER, load_weights
 
     precision = precision_of(device)
-    if not prior:
-        return FrdmRestorer(load_weights(FOLDER / FACTS.weights), device, precision)
-    if (Path(prior) / FACTS.weights).is_file():
-        return FrdmRestorer(load_weights(Path(prior) / FACTS.weights), device, precision)
+    folder = Path(prior) if prior else FOLDER
+    if not prior or (folder / FACTS.weights).is_file():
+        backend = backend_for(backend, device, precision)
+        precision = precision if backend == "torch" else "float32"
+        return FrdmRestorer(load_weights(folder / FACTS.weights), device, precision, backend=backend)
+    if backend not in (AUTO, "torch"):
+        raise UsageError(
+            f"the full-size model in {prior} runs on torch and not on {backend!r}: choose --backend auto or torch, or "
+            "leave --prior out for the shipped frdm, which onnxruntime can run"
+        )
     from .full.folder import load_parts
     from .full.memory import plan_for
     from .full.restorer import FullRestorer

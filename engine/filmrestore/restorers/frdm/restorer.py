@@ -16,6 +16,7 @@ from .ablations import without
 from .base import MARGIN as WIDER
 from .base import Base, bases, spread
 from .calibration import Calibration
+from .exported import running
 from .guidance import Guidance
 from .sampler import sample_bridge
 from .view import View, contained
@@ -65,21 +66,32 @@ class FrdmRestorer:
     Args:
         weights: As `load_weights` gives them.
         device: Where the networks run.
-        precision: "float32", or "bfloat16" for the convolutions and attention.
+        precision: "float32", or "bfloat16" for the convolutions and attention; float32 alone with "onnx".
+        backend: "torch" or "onnx", for guidance and denoiser; motion and recovery have no network.
         painter: Fills what was found in place of the shipped sampler; finding and recovery stay.
+
+    Raises:
+        UsageError: the backend is not installed, or does not know the precision.
+        ResourceError: onnxruntime cannot use the device.
     """
 
     def __init__(
-        self, weights: Weights, device: torch.device, precision: str = "float32", *, painter: Painter | None = None
+        self,
+        weights: Weights,
+        device: torch.device,
+        precision: str = "float32",
+        *,
+        backend: str = "torch",
+        painter: Painter | None = None,
     ) -> None:
         self.facts = FACTS
         self.weights_hash = weights.digest
         self.device = device
         self.precision = precision
-        self.backend = "torch"
-        self._net = weights.net.to(device).to(memory_format=torch.channels_last).eval()
+        self.backend = backend
+        self._net = running(weights.net, device, precision, backend)
         self._painter = painter
-        self._calibration = Calibration.from_card(weights.card, self._net.config.kinds)
+        self._calibration = Calibration.from_card(weights.card, weights.net.config.kinds)
 
     @torch.inference_mode()
     def __call__(self, window: Float[Tensor, "t 3 h w"], context: Context) -> Restored:

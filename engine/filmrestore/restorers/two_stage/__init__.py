@@ -26,16 +26,23 @@ FACTS = Facts(
 )
 
 
-def load(device: torch.device, *, prior: str = "") -> TwoStageRestorer:
+def load(device: torch.device, backend: str = "torch", *, prior: str = "") -> TwoStageRestorer:
     """The restorer with the weights that are shipped, or with the prior of a folder.
+
+    Args:
+        device: Where it runs.
+        backend: Of the segmentation net: "torch", "onnx", or "auto", see `runtime.backend_for`.
+        prior: Folder of another prior.
 
     Raises:
         WeightsError: they are missing or damaged.
+        UsageError: no such backend, or it is not installed.
     """
     from ..prior import load_prior
+    from ..runtime import backend_for
     from ..stored import FOLDER, load_network
     from .restorer import REMEDY, TwoStageRestorer
     from .segmentation import DefectNet
 
     stored = load_network(DefectNet, FOLDER / FACTS.weights, REMEDY)
-    return TwoStageRestorer(stored, load_prior(device, prior), device)
+    return TwoStageRestorer(stored, load_prior(device, prior), device, backend=backend_for(backend, device))

@@ -40,15 +40,21 @@ class TwoStageRestorer:
         stored: The segmentation net; the card's "calibration" may hold "temperature" and "shift" of its logits.
         prior: Of clean film.
         device: Where the networks run.
+        backend: Of the segmentation net, "torch" or "onnx"; the prior draws with torch.
+
+    Raises:
+        UsageError: the backend is not installed.
     """
 
-    def __init__(self, stored: Stored[DefectNet], prior: Prior, device: torch.device) -> None:
+    def __init__(
+        self, stored: Stored[DefectNet], prior: Prior, device: torch.device, *, backend: str = "torch"
+    ) -> None:
         self.facts = FACTS
         self.device = device
-        self.backend = "torch"
+        self.backend = backend
         self.precision = "float32"
         self.weights_hash = hashlib.sha256(f"{stored.digest} {prior.digest}".encode()).hexdigest()
-        self._finder = Finder(stored, device)
+        self._finder = Finder(stored, device, backend)
         self._prior = prior
 
     @torch.inference_mode()
