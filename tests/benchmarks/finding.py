@@ -1,8 +1,8 @@
 """Which marks frdm's network finds, by how strong and how large they are: `python finding.py BENCH PIECES [WEIGHTS]`.
 
-Two frames of each damaged sequence of `bench restore`, the network alone at a confidence of .3: no guard, no
-lasting marks. An object is found when half of its area is. Prints objects and share found, by grain and largest difference to the
-truth, and by area; and the share of clean pixels taken for damage, 2 px away from any.
+Two frames of each damaged sequence of `bench restore`, the network alone at a confidence of .3: no guard, no lasting
+marks. An object is found when half of its area is. Prints objects and share found, by grain and largest difference to
+the truth, and by area; and the share of clean pixels taken for damage, 2 px away from any.
 """
 
 from __future__ import annotations
