@@ -1,5 +1,8 @@
 """What lasts, found and mended without any network: `python marks.py BENCH PIECES [FRAMES [SEQUENCE ...]]`.
 
+`python marks.py film CLIP_OR_FOLDER ...` looks for hairs that flutter in the gate alone, in stretches of 13 frames of
+films that have none, at half of the clips' size, and prints each that is told.
+
 The sequences of `bench restore`, each as its analysis has it. Scratches and marks that are certain are joined across,
 and nothing else is. Prints how many were found, objects fixed by kind, what it harmed, clean pixels that its maps cover
 (of no kind's damage), and processor seconds a frame that looking for marks took.
@@ -9,20 +12,26 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from filmrestore import metrics
 from filmrestore.analysis.columns import ScratchFinder
+from filmrestore.analysis.gate_hairs import gate_hairs
+from filmrestore.analysis.pieces import Glance, motion
+from filmrestore.analysis.relief import relief
 from filmrestore.analysis.ridges import strips_of
 from filmrestore.analysis.standing import MarkFinder
 from filmrestore.bench.clips import Clip, build, choose
 from filmrestore.bench.figures import TRACE
 from filmrestore.bench.light import Codes16, from_codes
-from filmrestore.colour import Colour, open_colour
+from filmrestore.colour import Colour, encode_net, open_colour
 from filmrestore.frame import Format, Frame
 from filmrestore.nodes.line_repair import join, shine
 from filmrestore.nodes.lines import line_map
@@ -30,6 +39,7 @@ from filmrestore.nodes.marks import mark_map
 
 KINDS = {"scratch": "scratch", "long hair": "hair", "gate_hair": "gate hair"}
 Mask = NDArray[np.bool_]
+Codes8 = NDArray[np.uint8]
 
 
 def frames_of(clip: Clip) -> tuple[list[Frame], Colour]:
@@ -84,8 +94,37 @@ def row(clip: Clip) -> str:
     return " | ".join([clip.plan.name, found, *cells, f"{100 * harm.share:.4f}", f"{wrong:.0f}", f"{seconds:.2f}"])
 
 
+def stretches(film: Path, every: int = 40, most: int = 240) -> Iterator[tuple[int, list[Codes8]]]:
+    """The first frame of each stretch, and its pictures: a film's from clips and from folders of PNG."""
+    if film.is_dir():
+        pictures = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted(film.glob("*.png"))]
+        every = 6
+    else:
+        with av.open(str(film)) as clip:
+            grey = [frame.to_ndarray(format="gray") for frame in islice(clip.decode(video=0), most)]
+        pictures = [cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for picture in grey]
+    for first in range(0, len(pictures) - MarkFinder.WINDOW, every):
+        yield first, [np.asarray(picture, np.uint8) for picture in pictures[first : first + MarkFinder.WINDOW]]
+
+
+def in_film(films: list[Path]) -> None:
+    count = told = 0
+    for film in films:
+        for first, pictures in stretches(film):
+            lumas = [encode_net(np.asarray((picture / 255) ** 2.4, np.float32)) for picture in pictures]
+            glances = [Glance.of(t, luma, *relief(luma)) for t, luma in enumerate(lumas)]
+            hairs = gate_hairs(glances, *motion(glances, len(glances) // 2))
+            count, told = count + 1, told + len(hairs)
+            for hair in hairs:
+                print(f"{film.name} from {first}: edge {hair.edge}, {hair.root:.0f}")
+    print(f"{told} told in {count} stretches")
+
+
 def main() -> None:
     cv2.setNumThreads(1)
+    if sys.argv[1] == "film":
+        in_film([Path(name) for name in sys.argv[2:]])
+        return
     count, names = int(sys.argv[3]) if len(sys.argv) > 3 else 12, tuple(sys.argv[4:])
     print("| sequence | scratches / marks certain |", " | ".join(f"{kind} fixed" for kind in KINDS.values()), end=" ")
     print("| harm, % | clean px covered, a frame | s a frame |\n|---|" + "--:|" * 7)
