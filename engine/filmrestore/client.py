@@ -128,7 +128,7 @@ class Client:
     def window(
         self, number: int, settings: Optional[Mapping[str, Any]] = None, analysis: Optional[str] = None
     ) -> range:
-        """The frames that `restore_frame` of `number` looks at, as far as they exist.
+        """The frames that `restore_frame` of `number` looks at, as far as they exist; far ones, see `far_range`, apart.
 
         Args:
             number: The frame.

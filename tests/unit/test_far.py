@@ -87,7 +87,9 @@ def silent_restorer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(REGISTRY, "frdm", "fakes:load_silent")
 
 
-def run(reel: Path, out: Path, span: str | None = None, on_error: str = "stop", **changes: object) -> RunReport:
+def run(
+    reel: Path, out: Path, span: str | None = None, on_error: str = "stop", rebuild: str = "", **changes: object
+) -> RunReport:
     job = RestoreJob(
         source=str(reel / "s.####.exr"),
         output=str(out / "r.####.exr"),
@@ -97,6 +99,7 @@ def run(reel: Path, out: Path, span: str | None = None, on_error: str = "stop", 
         threads=1,
         colourspace="scene_linear",
         on_error=on_error,
+        rebuild=rebuild,
     )
     return restore(job)
 
@@ -188,6 +191,14 @@ def test_far_frames_that_are_not_there_are_done_without_and_the_ledger_says_so(r
     assert pictures(tmp_path / "held") == pictures(tmp_path / "none")
 
 
+def test_a_frame_is_rebuilt_without_far_frames_that_cannot_be_read(reel: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(reel, tmp_path / "reel"))
+    (copy / "s.0008.exr").unlink()
+    (copy / "s.0016.exr").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="frames beside it do without it"):
+        assert run(copy, tmp_path / "out", "7-9", rebuild="missing").restored == 3
+
+
 def test_far_frames_are_those_of_the_shot_on_a_grid_of_the_reel_whatever_the_span() -> None:
     plan = FarPlan(analysis(), (), QUIET)
     by_name = {unit.name: plan.of(unit) for unit in units()}
@@ -235,12 +246,16 @@ def test_a_far_frame_that_is_no_number_gives_nothing(reel: Path) -> None:
     with open_shot(str(reel / "s.####.exr")) as shot:
         colour = open_colour(shot.format, colourspace="scene_linear")
         frames = {number: shot.read(number) for number in (7, 12)}
-    frames[12] = frames[12].replaced(np.full_like(frames[12].codes, np.nan))
+    moved = slice(55 - 5 * SPEED, 58 - 5 * SPEED)  # where it has what the hole hides, and nothing around that
+    codes = frames[12].codes.copy()
+    codes[:, moved] = np.nan
     unit = replace(units((7,))[0], far=(12,))
     holes = np.zeros((HEIGHT, WIDTH), np.bool_)
     holes[:, 55:58] = True
     net = colour.to_net(frames[7].picture())
-    far, before = FarFrames(unit, frames, FarPlan(analysis(), (), QUIET), colour), net.copy()
+    plan, before = FarPlan(analysis(), (), QUIET), net.copy()
+    assert FarFrames(unit, frames, plan, colour).fill(7, net.copy(), holes).any()
+    far = FarFrames(unit, {**frames, 12: frames[12].replaced(codes)}, plan, colour)
     assert not far.fill(7, net, holes).any() and not far.fill(7, net, holes & False).any()
     assert np.array_equal(net, before)
 

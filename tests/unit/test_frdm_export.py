@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -245,9 +245,12 @@ def test_auto_takes_torch_where_onnxruntime_is_not_installed_and_on_other_device
     assert backend_for("auto", CPU, "bfloat16") == "torch"
     assert backend_for("auto", torch.device("cuda")) == "torch"
     assert backend_for("onnx", torch.device("cuda")) == "onnx"
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(runtime, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
-    assert backend_for("auto", CPU) == "torch"
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # there, and not to be imported
+    runtime._has_onnx.cache_clear()
+    try:
+        assert backend_for("auto", CPU) == "torch"
+    finally:
+        runtime._has_onnx.cache_clear()
 
 
 def test_an_unknown_backend_is_an_error_that_lists_them(path: Path) -> None:

@@ -201,6 +201,20 @@ def test_a_rope_from_above_is_of_the_picture(picture: Way, way: Way) -> None:
     assert found(shot(picture, way, gate_hair if way is swing else rope)) == []
 
 
+@pytest.mark.parametrize("way", [still, weave])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_post_of_one_shot_is_no_hair_beside_a_cut(way: Way, is_first: bool) -> None:
+    def post(shift: tuple[float, float]) -> Float32:
+        turn = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
+        return np.asarray(
+            cv2.warpAffine(gate_hair((0, 0)), turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
+
+    shots = [shot(way, way, post), [frame[:, ::-1] for frame in shot(way, way, lambda shift: 0 * speck(shift))]]
+    first, second = shots if is_first else shots[::-1]
+    assert found([*first, *map(np.ascontiguousarray, second)]) == []
+
+
 def test_a_title_is_left_alone() -> None:
     def title(shift: tuple[float, float]) -> Float32:
         canvas = np.zeros((HEIGHT, WIDTH), np.uint8)

@@ -35,7 +35,7 @@ _TURNS, _FIRST_TURNS = (np.deg2rad(np.arange(-most, most + 1, 9)) for most in (3
 _TURN_COSTS = 0.4  # of relief, a radian
 _TAIL, _ENDS = 6, 0.5  # steps whose mean relief says by this whether a hair goes on
 _RESTS = 1.0  # pixels, root mean square, that a root seems to move by
-_EXPLAINED = 0.7  # of its relief, what the other frames may show where it lies in one
+_EXPLAINED = 0.75  # of its relief, what its other frames may show where it lies in one
 _RANDOM = 0.9  # of von Neumann's ratio: 2 for what moves at random, near 0 for a rope that swings
 _RIM = 5  # pixels beside a hair in which its rims of the other sign lie
 _SAME = 6.0  # pixels along the edge between the roots of one hair in two looks
@@ -200,7 +200,10 @@ def _longest(there: NDArray[np.bool_]) -> slice:
 
 
 def _explained(stack: Bytes, paths: Paths, fields: Sequence[Float32], wholes: Float64) -> float:
-    """Share of its relief that other frames show where it lies in one: at rest, or where the picture went."""
+    """Share of its relief that the others of its frames show where it lies in one: at rest, or where the picture went.
+
+    Frames that do not show it at all say nothing: they may be of another shot.
+    """
     own, others = 0.0, np.zeros(3)
     for index, (rows, columns) in paths.items():
         own += float(decoded(stack[index, rows, columns]).mean())
@@ -208,7 +211,7 @@ def _explained(stack: Bytes, paths: Paths, fields: Sequence[Float32], wholes: Fl
         ways = np.stack([np.zeros_like(wholes), wholes - wholes[index], there - there[index]])
         shown = [
             [_at(stack, place, rows + way[place, 1], columns + way[place, 0]).mean() for way in ways]
-            for place in range(len(stack))
+            for place in paths
             if place != index
         ]
         others += np.mean(shown, axis=0)

@@ -54,17 +54,18 @@ class FarPlan:
 
     def of(self, unit: Unit) -> tuple[int, ...]:
         """The far frames of a window, rising, whether or not they are there; none where nothing certain lasts in it."""
-        first, last = unit.numbers[0], unit.numbers[-1]
+        shot = bisect_right(self._cuts, unit.kept[0])
+        numbers = [n for n in unit.numbers if bisect_right(self._cuts, n) == shot]
+        first, last = numbers[0], numbers[-1]
         here = [one for one in self.certain if one.first <= last and first <= one.last]
         if not here:
             return ()
-        middle = unit.numbers[len(unit.numbers) // 2]
+        middle = min(max(unit.numbers[len(unit.numbers) // 2], first), last)
         centre, inside = self._ranks.rank(middle), len(unit.numbers) // 2
         start = -(-(centre - self._range) // STEP) * STEP
         ranks = [r for r in range(start, centre + self._range + 1, STEP) if abs(r - centre) > inside]
-        shot = bisect_right(self._cuts, unit.kept[0])
-        numbers = [self._ranks.frames(rank).start for rank in ranks]
-        asked = [n for n in numbers if n in self._known and bisect_right(self._cuts, n) == shot]
+        starts = [self._ranks.frames(rank).start for rank in ranks]
+        asked = [n for n in starts if n in self._known and bisect_right(self._cuts, n) == shot]
         best = sorted(asked, key=lambda n: (-self._promise(middle, n, here), abs(n - middle), n))
         return tuple(sorted(best[:MOST]))
 
@@ -93,6 +94,8 @@ class FarPlan:
         return round(common * alike * (1 + shown), 6)
 
     def _shows(self, mark: Lasting, number: int, other: int, moved: tuple[float, float]) -> bool:
+        if not mark.first <= other <= mark.last:
+            return True
         scale = max(1.0, self._size[0] / 2048)
         if not isinstance(mark, LastingScratch):
             return math.hypot(*moved) > scale * (_MARK + _CLEAR)

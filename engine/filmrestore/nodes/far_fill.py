@@ -72,10 +72,10 @@ class FarFrames:
             nothing = np.zeros(int(hole.sum()), np.float32)
             return np.zeros((len(nothing), 3), np.float32), nothing
         at = np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))
-        far = self._colour.to_net(np.ascontiguousarray(frame.codes[at][:, :, list(frame.format.picture)]))
-        marks = self._marks_of(other)[at] | ~there | ~np.isfinite(far).all(axis=2)
-        wide = _rimmed(hole)
-        seen, share = brought(_side(np.nan_to_num(far, posinf=0, neginf=0), marks), _side(net, wide))
+        codes = np.ascontiguousarray(frame.codes[at][:, :, list(frame.format.picture)])
+        marks = self._marks_of(other)[at] | ~there | ~np.isfinite(codes).all(axis=2)
+        wide = _rimmed(hole, width)
+        seen, share = brought(_side(self._colour.to_net(codes), marks), _side(net, wide))
         return seen[hole], share[hole]
 
     def _marks_of(self, number: int) -> Mask:
@@ -85,7 +85,7 @@ class FarFrames:
                 frame = self._frames[number]
                 lines = lines_in(frame, self._plan.certain, self._colour)
                 nothing = np.zeros(frame.codes.shape[:2], np.bool_)
-                self._marks[number] = nothing if lines is None else _rimmed(lines.plane > 0)
+                self._marks[number] = nothing if lines is None else _rimmed(lines.plane > 0, frame.codes.shape[1])
             return self._marks[number]
 
 
@@ -105,8 +105,9 @@ def with_far(fixes: Sequence[RecordedFix], by: Shares, numbers: Sequence[int]) -
     return told
 
 
-def _rimmed(marks: Mask) -> Mask:
-    size = 2 * round(_RIM * max(1.0, marks.shape[1] / 2048)) + 1
+def _rimmed(marks: Mask, width: int) -> Mask:
+    """The marks of a part of a frame of that width, with what their blur reaches."""
+    size = 2 * round(_RIM * max(1.0, width / 2048)) + 1
     return np.asarray(cv2.dilate(marks.astype(np.uint8), np.ones((size, size), np.uint8)) > 0)
 
 

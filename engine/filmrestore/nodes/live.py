@@ -1,4 +1,7 @@
-"""The nodes on frames in memory, one at a time, as hosts ask for them: the same answers as from files, bit for bit."""
+"""The nodes on frames in memory, one at a time, as hosts ask for them: what files give, bit for bit.
+
+That is, of the frames that are offered: who offers the window alone has no far frames, see `far_range`.
+"""
 
 from __future__ import annotations
 

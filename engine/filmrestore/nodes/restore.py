@@ -18,6 +18,7 @@ from ..frame import Codes
 from ..media import Writer, format_span, open_writer
 from ..restorers.base import numeric_class
 from ..scenes import read_cuts
+from ..settings import RestoreSettings
 from ..wide.plan import WidePlan, is_wide
 from .choosing import settled
 from .claims import Claims
@@ -270,6 +271,16 @@ class _Run:
                 warnings.warn(f"{why}: frames beside it do without it", stacklevel=2)
         return part
 
+    def _readable_far(self, unit: Unit) -> Unit:
+        """The unit without far frames that cannot be read."""
+        broken = set()
+        for number in unit.far:
+            try:
+                self._reader.get([number])
+            except InputError:
+                broken.add(number)
+        return without(unit, broken) if broken else unit
+
     def _failed(self, numbers: Sequence[int], error: FilmRestoreError) -> None:
         """One frame less, or the end of the run."""
         if self.job.on_error == "stop":
@@ -312,7 +323,9 @@ class _Run:
     def _unit_of(self, number: int, sound: Sequence[int]) -> Unit:
         """The window that restores a frame wherever it lies, with that frame alone kept."""
         unit = unit_of(number, sound, self._cuts, self.restorer.facts, self._repeats)
-        unit = self._far.with_far(unit, frozenset(sound))
+        is_held = self.job.settings.handles < RestoreSettings().handles  # nothing else may be read, see `units_of`
+        there = frozenset(unit.frames if is_held else sound)
+        unit = self._readable_far(self._far.with_far(unit, there))
         return replace(unit, kept=(number,), slots=(unit.slots[unit.kept.index(number)],))
 
     def _one_rebuilt(self, number: int, neighbours: Beside, units: Mapping[int, Unit], inputs: str) -> Made:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import cache
 from threading import Lock
 
 import torch
@@ -62,8 +62,18 @@ def backend_for(asked: str, device: torch.device, precision: str = "float32") ->
     if asked != AUTO:
         check_backend(asked)
         return asked
-    is_there = all(find_spec(package) is not None for package in ("onnx", "onnxruntime"))
-    return "onnx" if device.type == "cpu" and precision == "float32" and is_there else "torch"
+    return "onnx" if device.type == "cpu" and precision == "float32" and _has_onnx() else "torch"
+
+
+@cache
+def _has_onnx() -> bool:
+    """Whether ONNX can be made and run; a package that is there and broken is none."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def check_backend(backend: str) -> None:
