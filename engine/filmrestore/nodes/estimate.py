@@ -22,6 +22,7 @@ from .windows import most_read
 _MIB = 2.0**20
 _PROCESS_MIB = 700.0  # interpreter, libraries and weights of a run on 64 x 64 frames (`filmrestore bench speed`)
 _PATCH_MIB = 220.0  # working memory of one 256 x 256 patch in the network (`filmrestore bench speed`)
+_FAR_COPIES = 5  # both frames in net encoding, both with their holes filled, and one brought onto the other
 _TILE_SHARE = 0.05  # of the picture's net pixels; what tiles of worn film hold
 
 
@@ -68,7 +69,7 @@ def plan(job: RestoreJob) -> Plan:
         left = (len(shot.frames) - done) / max(len(shot.frames), 1)
         seconds = _patch_seconds(job, shot, colour, restorer, grid[len(grid) // 2])
         seconds *= len(boxes) * len(units) * left / job.threads
-        memory = _memory_mib(job, shot, restorer, most_read(units) + 1)
+        memory = _memory_mib(job, shot, restorer, most_read(units) + 1, far=any(unit.far for unit in units))
         disk = _disk_mib(job, shot) * (len(shot.frames) - done)
     finally:
         shot.close()
@@ -115,14 +116,15 @@ def _patch_seconds(job: RestoreJob, shot: Shot, colour: Colour, restorer: Restor
         torch.set_num_threads(threads)
 
 
-def _memory_mib(job: RestoreJob, shot: Shot, restorer: Restorer, read: int) -> float:
-    """Of the process, which holds `read` frames as they were scanned."""
+def _memory_mib(job: RestoreJob, shot: Shot, restorer: Restorer, read: int, *, far: bool) -> float:
+    """Of the process, which holds `read` frames as they were scanned and, with `far`, compares some with far ones."""
     pixels = shot.format.height * shot.format.width
     facts = restorer.facts
     codes = pixels * len(shot.format.channels) * np.dtype(shot.format.dtype).itemsize
     held = read * codes
     blending = pixels * 4 * facts.keep * (2 + 4) + pixels * facts.keep
-    finishing = min(job.threads, facts.keep) * (4 * codes + pixels * 4 * 8)
+    compared = pixels * 4 * 3 * _FAR_COPIES if far else 0
+    finishing = min(job.threads, facts.keep) * (4 * codes + pixels * 4 * 8 + compared)
     return _PROCESS_MIB + job.threads * _PATCH_MIB + (held + blending + finishing) / _MIB
 
 
