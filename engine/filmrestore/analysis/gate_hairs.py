@@ -30,7 +30,7 @@ _DEPTH = (2, 9)  # pixels from the edge in which roots are looked for
 _BESIDE = 4  # pixels in which there is one root
 _STEPS, _STEP = 240, 1.5  # of a trace: how many, and pixels
 _LEAST = 16  # steps of a hair
-_AHEAD = (1.5, 3.0, 4.5)  # pixels that a trace looks ahead
+_AHEAD = np.array([1.5, 3.0, 4.5])[:, None, None]  # pixels that a trace looks ahead
 _TURNS, _FIRST_TURNS = (np.deg2rad(np.arange(-most, most + 1, 9)) for most in (36, 72))
 _TURN_COSTS = 0.4  # of relief, a radian
 _TAIL, _ENDS = 6, 0.5  # steps whose mean relief says by this whether a hair goes on
@@ -158,7 +158,7 @@ def _traced(stack: Bytes, place: int) -> tuple[Float64, Float64, Rows, Float64]:
     """Follows what begins at a place of the upper edge, in all frames at once.
 
     Returns:
-        Rows, columns and relief, each (frames, steps), and how many of the steps are the hair's.
+        Rows and columns (frames, steps), how many of the steps are the hair's, and its relief (frames, steps).
     """
     count, _, width = stack.shape
     each = np.arange(count)
@@ -170,12 +170,12 @@ def _traced(stack: Bytes, place: int) -> tuple[Float64, Float64, Rows, Float64]:
         rows[:, step], columns[:, step], strong[:, step] = y, x, _at(stack, each, y, x)
         if step == _LEAST and (np.quantile(strong[:, :_LEAST], 0.2, axis=1) >= _BEGINS).sum() < _RUN:
             break  # of no strength: it would not be told
+        if step > _LEAST and (strong[:, step - _TAIL : step].mean(axis=1) >= _ENDS).sum() < _RUN - 2:
+            break  # of any run two have ended: they say how long it is
         turns = _TURNS if step else _FIRST_TURNS
         ways = angle[:, None] + turns
-        score = np.tile(-_TURN_COSTS * np.abs(turns), (count, 1))
-        for ahead in _AHEAD:
-            there = y[:, None] + ahead * np.sin(ways), x[:, None] + ahead * np.cos(ways)
-            score += _at(stack, each[:, None], *there) / len(_AHEAD)
+        there = y[:, None] + _AHEAD * np.sin(ways), x[:, None] + _AHEAD * np.cos(ways)
+        score = _at(stack, each[:, None], *there).mean(axis=0) - _TURN_COSTS * np.abs(turns)
         angle = ways[each, score.argmax(axis=1)]
         y, x = y + _STEP * np.sin(angle), x + _STEP * np.cos(angle)
     total = np.cumsum(np.pad(strong, ((0, 0), (1, 0))), axis=1)
