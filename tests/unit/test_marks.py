@@ -150,6 +150,13 @@ def gate_hair(bend: tuple[float, float]) -> Float32:
     return np.asarray(1.4 * cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.6), np.float32)
 
 
+def cable(shift: tuple[float, float]) -> Float32:
+    """The same, stiff and moved as a whole."""
+    turn = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
+    there = cv2.warpAffine(gate_hair((0, 0)), turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(there, np.float32)
+
+
 def flutter(n: int) -> tuple[float, float]:
     rng = np.random.default_rng([n, 8])
     return float(rng.normal(0, 7)), float(rng.normal(0, 2))
@@ -193,24 +200,13 @@ def test_a_hair_that_came_into_the_gate_is_found_from_there_on() -> None:
 
 @pytest.mark.parametrize(("picture", "way"), [(weave, swing), (still, swing), (weave, weave), (still, drift)])
 def test_a_rope_from_above_is_of_the_picture(picture: Way, way: Way) -> None:
-    def rope(shift: tuple[float, float]) -> Float32:
-        turn = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
-        there = cv2.warpAffine(gate_hair((0, 0)), turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(there, np.float32)
-
-    assert found(shot(picture, way, gate_hair if way is swing else rope)) == []
+    assert found(shot(picture, way, gate_hair if way is swing else cable)) == []
 
 
 @pytest.mark.parametrize("way", [still, weave])
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_post_of_one_shot_is_no_hair_beside_a_cut(way: Way, is_first: bool) -> None:
-    def post(shift: tuple[float, float]) -> Float32:
-        turn = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
-        return np.asarray(
-            cv2.warpAffine(gate_hair((0, 0)), turn, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE), np.float32
-        )
-
-    shots = [shot(way, way, post), [frame[:, ::-1] for frame in shot(way, way, lambda shift: 0 * speck(shift))]]
+    shots = [shot(way, way, cable), [frame[:, ::-1] for frame in shot(way, way, lambda shift: 0 * speck(shift))]]
     first, second = shots if is_first else shots[::-1]
     assert found([*first, *map(np.ascontiguousarray, second)]) == []
 

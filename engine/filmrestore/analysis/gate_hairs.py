@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion import LUMA_GAIN
-from .marks import CHANCE, LastingMark, Rows, View
+from .marks import LastingMark, Rows, View, certainty_of, link
 from .pieces import Bytes, Glance, decoded, local_motion
 from .relief import BLACK, Float32, gate_of
 
@@ -226,12 +226,7 @@ class GateHairs:
 
     def add(self, seen: Sequence[GateHair]) -> None:
         """What one look saw; looks come in the order of the film."""
-        for hair in seen:
-            track = next((track for track in self._tracks if _is_same(track[-1], hair)), None)
-            if track is None:
-                self._tracks.append([hair])
-            else:
-                track.append(hair)
+        link(self._tracks, seen, _is_same)
 
     def finish(self, step: int) -> Iterator[LastingMark]:
         """The marks; `step` is said of them. A frame is shown as the look that came last has it."""
@@ -244,7 +239,7 @@ class GateHairs:
                 polarity="light" if track[0].sign > 0 else "dark",
                 views=tuple(View.of(number, *paths[number], (number,), np.zeros((1, 2), int)) for number in numbers),
                 step=step,
-                certainty=round(1 - CHANCE ** len(track), 3),
+                certainty=certainty_of(len(track)),
             )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.intp]
 Shifts = NDArray[np.int_]
+T = TypeVar("T")
 
 CERTAIN = 0.9
 """Probability from which on a mark counts as one."""
@@ -121,16 +124,26 @@ class Marks:
 
     def add(self, seen: list[Seen]) -> None:
         """What one look saw; looks come in the order of the film."""
-        for one in seen:
-            track = next((track for track in self._tracks if _is_same(track[-1].view, one.view)), None)
-            if track is None:
-                self._tracks.append([one])
-            else:
-                track.append(one)
+        link(self._tracks, seen, lambda before, one: _is_same(before.view, one.view))
 
     def finish(self, step: int) -> tuple[LastingMark, ...]:
         """The marks; `step` is said of them."""
         return tuple(_mark(track, step) for track in self._tracks)
+
+
+def link(tracks: list[list[T]], seen: Iterable[T], is_same: Callable[[T, T], bool]) -> None:
+    """Adds what one look saw to the tracks: each to the first whose last it is the same as, or to a new one."""
+    for one in seen:
+        track = next((track for track in tracks if is_same(track[-1], one)), None)
+        if track is None:
+            tracks.append([one])
+        else:
+            track.append(one)
+
+
+def certainty_of(looks: int) -> float:
+    """Of a mark that so many looks saw."""
+    return round(1 - CHANCE**looks, 3)
 
 
 def _mark(track: list[Seen], step: int) -> LastingMark:
@@ -142,7 +155,7 @@ def _mark(track: list[Seen], step: int) -> LastingMark:
         polarity="light" if sign > 0 else "dark",
         views=tuple(one.view for one in track if one.sign == sign),
         step=step,
-        certainty=round(1 - CHANCE ** len({one.view.number for one in track}), 3),
+        certainty=certainty_of(len({one.view.number for one in track})),
     )
 
 

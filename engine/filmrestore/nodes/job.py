@@ -310,6 +310,11 @@ def handles_of(settings: RestoreSettings, facts: Facts) -> int:
     return max(asked, facts.reach) if asked >= RestoreSettings().handles else asked
 
 
+def is_held(settings: RestoreSettings) -> bool:
+    """Whether handles were set below their default, which says that nothing else may be read."""
+    return settings.handles < RestoreSettings().handles
+
+
 def units_of(
     job: RestoreJob,
     shot: Shot,
@@ -333,6 +338,5 @@ def units_of(
     units = plan_units(wanted, readable, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
     if far is None:
         return units
-    is_held = job.settings.handles < RestoreSettings().handles
-    there = frozenset(readable if is_held else shot.available).difference(lost)
+    there = frozenset(readable if is_held(job.settings) else shot.available).difference(lost)
     return [far.with_far(unit, there) for unit in units]

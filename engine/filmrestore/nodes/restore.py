@@ -18,7 +18,6 @@ from ..frame import Codes
 from ..media import Writer, format_span, open_writer
 from ..restorers.base import numeric_class
 from ..scenes import read_cuts
-from ..settings import RestoreSettings
 from ..wide.plan import WidePlan, is_wide
 from .choosing import settled
 from .claims import Claims
@@ -29,6 +28,7 @@ from .job import (
     Progress,
     RestoreJob,
     RunReport,
+    is_held,
     ledger_path,
     load_device,
     mapped,
@@ -255,11 +255,7 @@ class _Run:
         broken: dict[int, InputError] = {}
         part, tried = unit, set[int]()
         while untried := sorted(set(part.frames) - tried):  # what stands in for a broken frame may be broken, too
-            for number in untried:
-                try:
-                    self._reader.get([number])
-                except InputError as error:
-                    broken[number] = error
+            broken |= self._unreadable(untried)
             tried.update(untried)
             part = without(unit, broken.keys()) if broken else unit
         for number, why in broken.items():
@@ -271,15 +267,15 @@ class _Run:
                 warnings.warn(f"{why}: frames beside it do without it", stacklevel=2)
         return part
 
-    def _readable_far(self, unit: Unit) -> Unit:
-        """The unit without far frames that cannot be read."""
-        broken = set()
-        for number in unit.far:
+    def _unreadable(self, numbers: Sequence[int]) -> dict[int, InputError]:
+        """Those of the frames that cannot be read, and why."""
+        broken: dict[int, InputError] = {}
+        for number in numbers:
             try:
                 self._reader.get([number])
-            except InputError:
-                broken.add(number)
-        return without(unit, broken) if broken else unit
+            except InputError as error:
+                broken[number] = error
+        return broken
 
     def _failed(self, numbers: Sequence[int], error: FilmRestoreError) -> None:
         """One frame less, or the end of the run."""
@@ -323,9 +319,9 @@ class _Run:
     def _unit_of(self, number: int, sound: Sequence[int]) -> Unit:
         """The window that restores a frame wherever it lies, with that frame alone kept."""
         unit = unit_of(number, sound, self._cuts, self.restorer.facts, self._repeats)
-        is_held = self.job.settings.handles < RestoreSettings().handles  # nothing else may be read, see `units_of`
-        there = frozenset(unit.frames if is_held else sound)
-        unit = self._readable_far(self._far.with_far(unit, there))
+        unit = self._far.with_far(unit, frozenset(unit.frames if is_held(self.job.settings) else sound))
+        if broken := self._unreadable(unit.far):
+            unit = without(unit, broken.keys())
         return replace(unit, kept=(number,), slots=(unit.slots[unit.kept.index(number)],))
 
     def _one_rebuilt(self, number: int, neighbours: Beside, units: Mapping[int, Unit], inputs: str) -> Made:
