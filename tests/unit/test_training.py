@@ -182,14 +182,12 @@ def test_the_sampler_is_left_alone_until_its_stage(data: Path, tmp_path: Path) -
     with pytest.raises(Cancelled):
         train(job, stop_at(6))
     saved = torch.load(tmp_path / NAME, weights_only=True)
-    trained = {name for name, value in saved["optimizer"]["state"].items() if value}
     assert saved["updates"] == 2
     torch.manual_seed(job.seed)
     fresh = FrdmNet(**TINY).state_dict()
     same = {name for name in fresh if torch.equal(fresh[name], saved["network"][name])}
     assert all(name in same for name in fresh if name.startswith("denoiser."))
     assert not all(name in same for name in fresh if name.startswith("guidance."))
-    assert trained
 
 
 def test_the_budget_stops_a_run_and_leaves_a_checkpoint(data: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ MODELS = ("frdm", "prior", "two_stage", "restormer", "divd", "iide")
 @click.option("--samples", type=click.IntRange(1), metavar="N", help="Length of the whole schedule.")
 @click.option("--budget", metavar="TIME", help="Stop after this time (90s, 25m, 1.5h) and leave a checkpoint.")
 @click.option("--start", type=FOLDER, metavar="FILE", help="Weights to start from.")
+@click.option("--hard", type=FOLDER, metavar="DIR", help="Hard examples, see docs/models/frdm.md; for frdm.")
 @click.option(
     "--network", metavar="JSON", help='Configuration that differs, as {"kind": "unet"}, {"without": ["texture"]}.'
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,9 +14,10 @@ from torch import Tensor
 from ..motion import AGREEMENT, NEXT, PREVIOUS, VALID
 from .clips import FRAMES
 from .footage import Footage
+from .hard import load
 from .schedule import Schedule, Step
 from .task import Samples
-from .windows import Recipe, Sample, draw_sample
+from .windows import Recipe, Sample, draw_sample, without_some_evidence
 
 CLASSES = ("dust", "dirt", "hair", "scratch", "stain", "burn")
 """Kinds of damage that the network tells apart, in the order of its outputs."""
@@ -35,6 +38,10 @@ CLASS_OF = {
 
 SHORTER = 0.08
 """Probability that a batch shows windows of one or three frames."""
+HARD = 0.3
+"""Share of the windows that are hard examples, where a run is given some."""
+TURNS = 6
+"""Ways that `turned` leads through before it comes back: to and fro, and three orders of the colours."""
 GROUP, TURN = 8, 3
 """Samples that are held for their second use, and the stride of its order."""
 
@@ -94,10 +101,16 @@ class Windows:
 
     Drawing a sample costs about what learning from it does. The uses of eight samples follow each other, so that a
     worker still holds them when they come again.
+
+    Args:
+        footage: To draw from.
+        seed: Of the draws.
+        schedule: Which stage a sample belongs to.
+        hard: Files of hard examples, of which `HARD` of the windows are chosen.
     """
 
-    def __init__(self, footage: Footage, seed: int, schedule: Schedule) -> None:
-        self.footage, self.seed, self.schedule = footage, seed, schedule
+    def __init__(self, footage: Footage, seed: int, schedule: Schedule, hard: Sequence[Path] = ()) -> None:
+        self.footage, self.seed, self.schedule, self.hard = footage, seed, schedule, hard
         self._held: dict[int, Sample] = {}
 
     def __call__(self, step: Step) -> Samples:
@@ -114,8 +127,18 @@ class Windows:
             stage = self.schedule.stage_of(group * 2 * GROUP)
             recipe = replace(RECIPES[stage.name], size=stage.size)
             self._held = {key: sample for key, sample in self._held.items() if key // GROUP == group}
-            self._held[number] = draw_sample(self.footage, self.seed, number, recipe)
+            rng = np.random.default_rng((self.seed, number, 3))
+            is_hard = bool(self.hard) and rng.random() < HARD
+            self._held[number] = (
+                self._hard(rng, recipe) if is_hard else draw_sample(self.footage, self.seed, number, recipe)
+            )
         return turned(self._held[number]) if again else self._held[number]
+
+    def _hard(self, rng: np.random.Generator, recipe: Recipe) -> Sample:
+        sample = load(self.hard[int(rng.integers(len(self.hard)))])
+        for _ in range(int(rng.integers(TURNS))):
+            sample = turned(sample)
+        return without_some_evidence(sample, rng, recipe)
 
 
 def shorter(batch: Batch, radius: int) -> Batch:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..media.atomic import atomic_bytes
+from .optimizer import Optimizer
 
 NAME = "checkpoint.pt"
 KEPT = frozenset({"network", "optimizer", "average", "average_updates", "updates", "seconds", "torch_rng"})
@@ -44,7 +45,7 @@ class Progress(Generic[Net]):
     """A run in flight: `updates` optimizer steps are done."""
 
     network: Net
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     average: Average
     updates: int = 0
     seconds: float = 0.0

@@ -26,10 +26,12 @@ class TrainJob:
         samples: Length of the whole schedule.
         budget_s: Stop after this much time and leave a checkpoint; None runs to the schedule's end.
         start: Weights (safetensors) to start from instead of chance.
+        hard: Folder of hard examples to learn from besides, see `training.mine`; frdm alone takes them.
         network: Settings of the network that differ from the recipe's.
         stages: In order.
         rate: Highest learning rate.
         warm_up: Optimizer steps until it is reached.
+        muon: Whether Muon steps the matrices, see `optimizer`.
         decay: Of the weights' moving average.
         seed: Of samples and noise.
         checkpoint_s: Time between checkpoints.
@@ -47,10 +49,12 @@ class TrainJob:
     samples: int
     budget_s: float | None = None
     start: Path | None = None
+    hard: Path | None = None
     network: Mapping[str, Any] = field(default_factory=dict)
     stages: tuple[Stage, ...]
     rate: float
     warm_up: int
+    muon: bool
     decay: float
     seed: int = 1
     checkpoint_s: float = 240.0
@@ -67,6 +71,10 @@ class TrainJob:
             )
         if self.budget_s is not None and self.budget_s <= 0:
             raise UsageError(f"the budget is {self.budget_s:g} s: give a time above 0")
+        if self.hard is not None and self.model != "frdm":
+            raise UsageError(
+                f"--hard is not for --model {self.model}: only frdm learns from hard examples; leave it out"
+            )
 
     @cached_property
     def schedule(self) -> Schedule:

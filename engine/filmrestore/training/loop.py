@@ -21,6 +21,7 @@ from ..media.atomic import atomic_bytes
 from .checkpoint import NAME, Average, Progress, load, record, save
 from .footage import Footage, open_footage
 from .job import TrainJob
+from .optimizer import Optimizer
 from .task import Samples, Stage, Task
 from .tasks import task_of
 
@@ -91,7 +92,7 @@ def _begin(job: TrainJob, task: Task) -> Progress[nn.Module]:
             network.load_state_dict(load_file(job.start))
         except (OSError, RuntimeError) as error:
             raise WeightsError(f"cannot start from {job.start}: {error}; give weights of the same network") from error
-    optimizer = torch.optim.AdamW(network.parameters(), lr=job.rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
+    optimizer = Optimizer(network, job.rate, muon=job.muon)
     return Progress(network=network, optimizer=optimizer, average=Average(network, job.decay))
 
 
@@ -117,13 +118,12 @@ class _Run:
             self.task.before_stage(step.stage, state.network, state.average.weights)
         if step.stage != self.stage:
             self._begin_stage(step.stage)
-        for group in state.optimizer.param_groups:
-            group["lr"] = job.rate * job.schedule.share(step.number, job.warm_up)
+        state.optimizer.set_rate(job.rate * job.schedule.share(step.number, job.warm_up))
         noise = torch.Generator().manual_seed(job.seed * 1_000_003 + step.number)
         placed = {name: value.to(self.device) for name, value in samples.items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=job.half):
             losses = self.task.loss(state.network, placed, noise, step.stage)
-        state.optimizer.zero_grad(set_to_none=True)
+        state.network.zero_grad(set_to_none=True)
         losses.total.backward()  # type: ignore[no-untyped-call]
         size = nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
         if bool(torch.isfinite(size)):

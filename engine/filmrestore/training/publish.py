@@ -20,7 +20,7 @@ from .job import TrainJob, job_of
 from .task import CALIBRATION_SEED, Stage, Task
 from .tasks import task_of
 
-OURS = ("data", "out", "cache", "start")
+OURS = ("data", "out", "cache", "start", "hard")
 """What of a job is of the machine it ran on."""
 
 
@@ -71,7 +71,7 @@ def _job(run: Path, data: Path | None, cache: Path | None) -> TrainJob:
     try:
         said = json.loads(path.read_text())
         model = said.get("model") or said.get("task") or "frdm"
-        kept = ["samples", "network", "rate", "warm_up", "decay", "seed", "half", "size", "batch"]
+        kept = ["samples", "network", "rate", "warm_up", "muon", "decay", "seed", "half", "size", "batch"]
         given = {name: said[name] for name in kept if name in said}
         if "batch" not in said:
             given["stages"] = tuple(Stage(**stage) for stage in said["stages"])

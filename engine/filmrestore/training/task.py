@@ -68,6 +68,7 @@ class Recipe:
         stages: In order.
         rate: Highest learning rate.
         warm_up: Optimizer steps until it is reached.
+        muon: Whether Muon steps the matrices, see `optimizer`.
         decay: Of the weights' moving average, which is what is shipped.
         half: Whether to compute in bfloat16 where that is safe.
         validation: Held-out windows or samples that each checkpoint is measured on.
@@ -78,6 +79,7 @@ class Recipe:
     stages: tuple[Stage, ...]
     rate: float
     warm_up: int = 200
+    muon: bool = False
     decay: float = 0.998
     half: bool = True
     validation: int = 24

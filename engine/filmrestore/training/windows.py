@@ -102,8 +102,7 @@ def draw_sample(footage: Footage, seed: int, step: int, recipe: Recipe) -> Sampl
     matte, weight = label(scan, truth)
     weight *= np.array(present, np.float32)[:, None, None, None]
     seen = evidence(scan, present)
-    _drop_evidence(seen, rng, recipe)
-    return Sample(
+    drawn = Sample(
         scan=torch.from_numpy(scan),
         truth=torch.from_numpy(truth),
         matte=torch.from_numpy(matte),
@@ -115,6 +114,7 @@ def draw_sample(footage: Footage, seed: int, step: int, recipe: Recipe) -> Sampl
         full=view.full,
         present=present,
     )
+    return without_some_evidence(drawn, rng, recipe)
 
 
 def damaged(
@@ -229,15 +229,17 @@ def _ends(rng: np.random.Generator) -> _Ends:
     )
 
 
-def _drop_evidence(seen: Net, rng: np.random.Generator, recipe: Recipe) -> None:
+def without_some_evidence(sample: Sample, rng: np.random.Generator, recipe: Recipe) -> Sample:
     """Evidence fails in life: without it the single frame must do."""
+    seen = sample.evidence.clone()
     if rng.random() < recipe.evidence_off:
         seen[:] = 0
-        return
+        return replace(sample, evidence=seen)
     for side, channels in enumerate((PREVIOUS, NEXT)):
         if rng.random() < recipe.neighbour_off:
             seen[:, channels] = 0
             seen[:, [VALID.start + side, AGREEMENT.start + side]] = 0
+    return replace(sample, evidence=seen)
 
 
 def _overview(whole: Linear) -> Net:

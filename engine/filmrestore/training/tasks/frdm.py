@@ -15,6 +15,7 @@ from ..answers import network_answer
 from ..batches import CLASSES, RECIPES, Batch, Windows, stack
 from ..calibrate import fit_calibration
 from ..footage import Footage
+from ..hard import found
 from ..job import TrainJob
 from ..objective import objective
 from ..schedule import Step
@@ -34,6 +35,7 @@ class FrdmTask(Task):
             Stage(name="sampler", share=0.15, size=128, batch=4, rate=5.0),
         ),
         rate=1e-3,
+        muon=True,
         validation=48,
         windows=64,
     )
@@ -48,7 +50,7 @@ class FrdmTask(Task):
 
     def drawing(self, footage: Footage, job: TrainJob) -> Callable[[Step], Samples]:
         """Each window twice, see `batches.Windows`."""
-        return Windows(footage, job.seed, job.schedule)
+        return Windows(footage, job.seed, job.schedule, found(job.hard) if job.hard else ())
 
     def loss(self, network: FrdmNet, samples: Samples, noise: torch.Generator, stage: Stage) -> Losses:
         """See `objective`."""
