@@ -26,9 +26,9 @@ from filmrestore.bench.light import Codes16, from_codes
 from filmrestore.bench.rows import write_frames
 from filmrestore.bench.tables import number
 from filmrestore.metrics import Error, Share
-from filmrestore.nodes import composite
-from filmrestore.nodes import restore as node
+from filmrestore.nodes import composite, mending
 from filmrestore.nodes.job import RestoreJob
+from filmrestore.nodes.restore import restore
 from filmrestore.settings import RestoreSettings
 
 F32 = NDArray[np.float32]
@@ -41,14 +41,14 @@ THROUGH, HIDDEN = composite.show_through, composite.hidden
 def captured(clip: Clip, told: bool) -> list[Call]:
     """What `repair` is called with for each frame of the sequence."""
     calls: dict[int, Call] = {}
-    real = node.repair
+    real = mending.repair
 
     def noted(frame: Any, blended: Any, lumas: Any, *rest: Any, **named: Any) -> composite.Repair:
         around = lumas()
         calls[frame.number] = (frame, blended, lambda: around, *rest), named
         return real(frame, blended, lambda: around, *rest, **named)
 
-    node.repair = noted
+    mending.repair = noted
     try:
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
@@ -56,7 +56,7 @@ def captured(clip: Clip, told: bool) -> list[Call]:
             if told:
                 masks = [metrics.dilate(clip.damaged(t), 1).astype(np.uint16) * 65535 for t in range(clip.frames)]
                 write_frames(work / "told", np.stack(masks)[..., None].repeat(3, axis=3))
-            node.restore(
+            restore(
                 RestoreJob(
                     source=str(work / "scan" / "####.png"),
                     output=str(work / "result" / "####.png"),
@@ -71,7 +71,7 @@ def captured(clip: Clip, told: bool) -> list[Call]:
                 )
             )
     finally:
-        node.repair = real
+        mending.repair = real
     return [call for _, call in sorted(calls.items())]
 
 
