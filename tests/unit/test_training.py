@@ -21,6 +21,7 @@ from filmrestore.training.batches import Windows, turned
 from filmrestore.training.checkpoint import NAME
 from filmrestore.training.footage import Footage, open_footage
 from filmrestore.training.job import seconds
+from filmrestore.training.log import write_log
 from filmrestore.training.look import unsteady
 from filmrestore.training.lookalikes import LOOKALIKES
 from filmrestore.training.losses import matte_loss, motion_of
@@ -233,6 +234,22 @@ def test_the_curve_and_the_settings_are_kept(data: Path, tmp_path: Path) -> None
     assert [line["samples"] for line in lines] == [4] and "object_recall" in lines[0]
 
 
+def test_the_log_of_a_run_holds_its_settings_and_the_means_of_its_curve(data: Path, tmp_path: Path) -> None:
+    train(_job(data, tmp_path / "run", samples=4))
+    curve = [{"samples": 10 * at, "seconds": at, "stage": "guidance", "matte": float(at)} for at in range(1, 13)]
+    curve += [{"samples": 130, "seconds": 13, "stage": "sampler", "clean": 2.0}]
+    (tmp_path / "run" / "curve.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in ({"event": "began"}, *curve))
+    )
+    assert write_log(tmp_path / "run", tmp_path / "log.jsonl") == 3
+    head, *lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert head["job"]["samples"] == 4
+    assert not {"data", "out", "cache", "start", "hard"} & head["job"].keys()  # of the machine it ran on
+    assert [(line["samples"], line.get("matte"), line.get("clean")) for line in lines] == [
+        (100, 5.5, None), (120, 11.5, None), (130, None, 2.0),
+    ]  # fmt: skip
+
+
 def test_published_weights_load_and_carry_calibration_and_figures(data: Path, tmp_path: Path) -> None:
     train(_job(data, tmp_path / "run", samples=4))
     publish(tmp_path / "run", tmp_path / "frdm.safetensors", data, tmp_path / "cache", 1)
@@ -240,7 +257,8 @@ def test_published_weights_load_and_carry_calibration_and_figures(data: Path, tm
     assert set(weights.card["figures"]) == {"classical", "preview", "final"}
     bins = weights.card["figures"]["preview"]["reliability"]
     assert bins and all(0 <= said <= 1 and 0 <= seen <= 1 and count > 0 for said, seen, count in bins)
-    plot(tmp_path / "run", tmp_path / "frdm.json", tmp_path / "curve.png")
+    write_log(tmp_path / "run", tmp_path / "log.jsonl")
+    plot([tmp_path / "log.jsonl", tmp_path / "run"], tmp_path / "frdm.json", tmp_path / "curve.png")
     assert cv2.imread(str(tmp_path / "curve.png")) is not None
     assert all(entry["temperature"] > 0 for entry in weights.card["calibration"].values())
     card = (tmp_path / "frdm.md").read_text()

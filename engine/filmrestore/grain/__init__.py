@@ -7,6 +7,7 @@ from .separation import separate
 from .synthesis import synthesise
 from .through import hidden, show_through
 from .treatment import stock, treat
+from .worth import worthwhile
 
 __all__ = [
     "FREQUENCIES",
@@ -19,4 +20,5 @@ __all__ = [
     "stock",
     "synthesise",
     "treat",
+    "worthwhile",
 ]

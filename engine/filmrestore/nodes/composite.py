@@ -13,7 +13,7 @@ from ..colour import Colour
 from ..fixes.guard import is_moving_picture, is_standing_picture
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
-from ..grain import GrainModel, hidden, regrain, show_through
+from ..grain import GrainModel, hidden, regrain, show_through, worthwhile
 from ..restorers.base import Origin
 from ..settings import RestoreSettings
 from .far_fill import Shares
@@ -127,6 +127,8 @@ def repair(
         matte = _matte(region, blended.origin > 0, settings)
         net = colour.to_net(scan)
         through = show_through(net, blended.picture, matte, blended.origin > 0, grain) if marks else None
+        if through is not None:
+            matte = worthwhile(net, blended.picture, through, matte, blended.confidence, wanted, grain)
         by = None
         if line.any():
             blended, line, by = _lined(net, blended, matte > 0, line, far)

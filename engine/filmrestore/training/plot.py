@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .log import LINES, means_of
 
 FIGURES = ("object_recall", "object_precision", "objects_fixed")
 """Shares of the held-out set; a model that finds nothing has its loss shown instead."""
@@ -16,24 +18,24 @@ NO_LOSS = {"samples", "seconds", "size", "gradient", "updates"}
 """Numbers of the curve that are none."""
 
 
-def plot(run: Path, card: Path, target: Path) -> None:
-    """Writes the picture (PNG) of a run.
+def plot(runs: Sequence[Path], card: Path, target: Path) -> None:
+    """Writes the picture (PNG) of a run, or of several, one after the other.
 
     Args:
-        run: Folder of the run.
+        runs: Folders, or logs as `log` writes them.
         card: JSON beside the weights that were published from it.
         target: Picture to write.
 
     Raises:
-        InputError: the folder holds no curve, or the card cannot be read.
+        InputError: a folder holds no curve, or the card cannot be read.
     """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    curve = [line for line in _lines(run / "curve.jsonl") if "event" not in line]
-    record = run / "validation.jsonl"
+    curves = [_curve(run) for run in runs]
+    record = runs[-1] / "validation.jsonl"
     checks = [line for line in _lines(record) if "method" not in line] if record.exists() else []
     figures = json.loads(_text(card))["figures"]
     told = (told.get("reliability") for name, told in figures.items() if name != "classical")
@@ -41,7 +43,7 @@ def plot(run: Path, card: Path, target: Path) -> None:
     count = 1 + bool(checks) + bool(bins)
     figure, every = pyplot.subplots(1, count, figsize=(4 * count, 3.2), dpi=90, layout="constrained", squeeze=False)
     panels = list(every[0])
-    _draw_losses(panels[0], curve)
+    _draw_losses(panels[0], curves)
     if checks:
         _draw_checks(panels[1], checks)
     if bins:
@@ -54,13 +56,25 @@ def plot(run: Path, card: Path, target: Path) -> None:
     pyplot.close(figure)
 
 
-def _draw_losses(axes: Any, curve: list[dict[str, Any]]) -> None:
-    names = {name: None for line in curve for name, value in line.items() if _is_number(value) and name not in NO_LOSS}
+def _curve(run: Path) -> list[dict[str, Any]]:
+    """The lines of a run's folder, means of ten of each stage's; those of a log are that already."""
+    if run.is_file():
+        return [line for line in _lines(run) if "samples" in line]
+    return means_of([line for line in _lines(run / "curve.jsonl") if "event" not in line])
+
+
+def _draw_losses(axes: Any, curves: list[list[dict[str, Any]]]) -> None:
+    lines = [line for curve in curves for line in curve]
+    names = {name: None for line in lines for name, value in line.items() if _is_number(value) and name not in NO_LOSS}
     terms = [name for name in names if name != "loss"] or ["loss"]
-    for name in terms:
-        points = _smooth([(line["samples"], line[name]) for line in curve if name in line])
-        axes.plot([samples for samples, _ in points], [value for _, value in points], label=name)
-    axes.set(xlabel="samples", ylabel="loss", yscale="log", title="training, mean of ten lines of the curve")
+    for number, name in enumerate(terms):
+        before = 0
+        for place, curve in enumerate(curves):
+            points = [(before + line["samples"], line[name]) for line in curve if name in line]
+            label = name if not place else None
+            axes.plot([at for at, _ in points], [value for _, value in points], color=f"C{number}", label=label)
+            before += curve[-1]["samples"] if curve else 0
+    axes.set(xlabel="samples", ylabel="loss", yscale="log", title=f"training, means of {LINES} lines of the curve")
 
 
 def _draw_checks(axes: Any, checks: list[dict[str, Any]]) -> None:
@@ -81,12 +95,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _smooth(points: list[tuple[int, float]], width: int = 10) -> list[tuple[int, float]]:
-    """Each value's mean with the `width` - 1 before it."""
-    heard = [[value for _, value in points[max(0, end - width) : end]] for end in range(1, len(points) + 1)]
-    return [(samples, sum(values) / len(values)) for (samples, _), values in zip(points, heard, strict=True)]
-
-
 def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in _text(path).splitlines()]
 
@@ -101,7 +109,9 @@ def _text(path: Path) -> str:
 def main() -> int:
     """`python -m filmrestore.training.plot`."""
     parser = argparse.ArgumentParser(prog="python -m filmrestore.training.plot", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument(
+        "--run", type=Path, required=True, nargs="+", help="folder or log of the run; of several, one after the other"
+    )
     parser.add_argument("--card", type=Path, required=True, help="JSON beside its exported weights")
     parser.add_argument("--to", type=Path, required=True, help="picture to write, .png")
     asked = parser.parse_args()
