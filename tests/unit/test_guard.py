@@ -1,10 +1,10 @@
-"""The motion guard: what neighbours show again, moved, is spared; dirt and scratches are not."""
+"""The guard: what neighbours show again, moved, and pieces of larger things are spared; dirt and scratches are not."""
 
 import cv2
 import numpy as np
 import pytest
 
-from filmrestore.fixes.guard import is_moving_picture, is_standing_picture
+from filmrestore.fixes.guard import is_moving_picture, is_standing_picture, makes_an_edge
 from filmrestore.frame import Box
 
 SIZE = (160, 200)
@@ -116,3 +116,58 @@ def test_a_line_that_runs_through_the_frame_is_a_scratch_unless_it_is_the_pictur
 
 def test_a_short_line_of_one_frame_is_not_spared() -> None:
     assert not standing(10, 90, 100, gone=True)
+
+
+def cuts(
+    now: np.ndarray, mark: np.ndarray, clean: np.ndarray, guard: float = 0.5, marks: np.ndarray | None = None
+) -> bool:
+    rows, columns = np.nonzero(mark)
+    box = Box(x0=int(columns.min()), y0=int(rows.min()), x1=int(columns.max()) + 1, y1=int(rows.max()) + 1)
+    every = mark if marks is None else marks
+    return makes_an_edge(now, box, mark[box.slices], clean[box.slices], every, noise=0.01, guard=guard)
+
+
+def shoe(value: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A large light thing on a dark ground, the ground, and a mark on the thing's tip alone."""
+    ground = grainy(np.full(SIZE, 0.4, np.float32), 1)
+    now = grainy(with_disc(np.full(SIZE, 0.4, np.float32), 100, 80, 25, value), 2)
+    mark = (np.hypot(*(np.mgrid[: SIZE[0], : SIZE[1]] - np.array([80, 100])[:, None, None])) < 25.5) & (
+        np.mgrid[: SIZE[0], : SIZE[1]][1] > 112
+    )
+    return now, ground, mark
+
+
+def test_a_piece_of_a_larger_thing_is_not_cut_off() -> None:
+    now, ground, mark = shoe()
+    assert cuts(now, mark, ground)
+    assert not cuts(now, mark, ground, guard=0)
+
+
+@pytest.mark.parametrize("radius", [2.0, 6.0, 20.0])
+@pytest.mark.parametrize("value", [0.05, 0.95])
+def test_a_mark_with_an_edge_all_around_makes_none(radius: float, value: float) -> None:
+    ground = np.full(SIZE, 0.45, np.float32)
+    now = grainy(with_disc(ground, 100, 80, radius, value), 3)
+    assert not cuts(now, np.abs(now - ground) > 0.05, grainy(ground, 4))
+
+
+def test_a_mark_over_the_edge_of_the_picture_is_judged_by_what_is_there() -> None:
+    ground = np.full(SIZE, 0.45, np.float32)
+    now = grainy(with_disc(ground, 1, 80, 8, 0.95), 3)
+    assert not cuts(now, np.abs(now - ground) > 0.05, grainy(ground, 4))
+
+
+def test_dirt_on_an_edge_is_mended_as_the_edge_goes_on() -> None:
+    ground = np.full(SIZE, 0.3, np.float32)
+    ground[:, 100:] = 0.7
+    now = grainy(with_disc(ground, 100, 80, 7, 0.02), 3)
+    mark = np.abs(now - ground) > 0.05
+    assert not cuts(now, mark, grainy(ground, 4))
+    displaced = np.roll(ground, 12, axis=1)  # what is laid in goes on beside the edge
+    assert cuts(now, mark, grainy(displaced, 4))
+
+
+def test_beside_another_mark_nothing_is_told() -> None:
+    now, ground, mark = shoe()
+    rest = (np.abs(now - ground) > 0.2) & ~mark
+    assert not cuts(now, mark, ground, marks=mark | rest)

@@ -1,4 +1,5 @@
-"""The guard: what neighbour frames show again is picture: moved along, or standing where no scratch would."""
+"""The guard: what neighbour frames show again is picture, moved along or standing where no scratch would; and so is
+what goes on beyond the mark."""
 
 from __future__ import annotations
 
@@ -24,6 +25,10 @@ _ALONG = 15  # px
 _FLANK = 6  # px
 _SAME = 0.75  # share of its contrast by which what stays may differ from frame to frame
 _WEAVE = 5  # px
+_RING = (1.5, 3.0)  # px from a mark: beyond what the scanner's blur spreads of it
+_EDGE = (0.05, 6.0)  # net units, and deviations of the grain: what a repair differs by more from what lies beside it
+_SEAM = 0.15  # share of the ring along which it does, at a guard of .5
+_LENGTH = 10  # pixels of the ring, together: chance and texture make no longer ones
 
 
 def is_moving_picture(
@@ -106,6 +111,55 @@ def is_standing_picture(
     line = _along(now[wide.slices])
     contrast = float(np.abs(_along(now[box.slices]) - _along(clean))[mark].mean())
     return all(_stays(line, wide, whole, other) < _SAME * contrast for other in neighbours)
+
+
+def makes_an_edge(
+    now: F32, box: Box, mark: NDArray[np.bool_], clean: F32, marks: NDArray[np.bool_], *, noise: float, guard: float
+) -> bool:
+    """Whether a repair would lay an edge where the scan has none.
+
+    Dirt has an edge all around, and its repair takes that away. A mark that is a piece of something larger (of a shoe
+    that moves farther in a frame than anything is looked for) has none where the thing goes on: there the repair,
+    the background, would end in a new edge.
+
+    Args:
+        now, box, mark, clean, guard: As for `is_moving_picture`.
+        marks: All marks of the frame, (h, w): beside another mark nothing can be told.
+        noise: Deviation of the grain there, net units.
+    """
+    if guard <= 0:
+        return False
+    height, width = now.shape
+    margin = int(np.ceil(_RING[1])) + 1
+    wide = Box(
+        x0=max(box.x0 - margin, 0),
+        y0=max(box.y0 - margin, 0),
+        x1=min(box.x1 + margin, width),
+        y1=min(box.y1 + margin, height),
+    )
+    whole = np.zeros((wide.height, wide.width), np.uint8)
+    whole[box.y0 - wide.y0 : box.y1 - wide.y0, box.x0 - wide.x0 : box.x1 - wide.x0] = mark
+    distance, nearest = cv2.distanceTransformWithLabels(
+        1 - whole, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    others = cv2.dilate(marks[wide.slices].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    ring = (distance >= _RING[0]) & (distance < _RING[1]) & ~others
+    if not ring.any():
+        return False
+    scan = now[wide.slices]
+    repaired = scan.copy()
+    repaired[whole > 0] = clean[mark]
+    of_mark = np.zeros(int(nearest.max()) + 1, np.intp)
+    of_mark[nearest[whole > 0]] = np.flatnonzero(whole)
+    inner = of_mark[nearest[ring]]
+    beside = scan[ring]
+    more = np.abs(repaired.ravel()[inner] - beside) - np.abs(scan.ravel()[inner] - beside)
+    seam = np.zeros_like(whole)
+    seam[ring] = more > max(_EDGE[0], _EDGE[1] * noise)
+    if seam.sum() <= _SEAM * 0.5 / guard * ring.sum():
+        return False
+    _, _, stats, _ = cv2.connectedComponentsWithStats(seam, connectivity=8)
+    return int(stats[1:, cv2.CC_STAT_AREA].max()) >= _LENGTH
 
 
 def _along(picture: F32) -> F32:

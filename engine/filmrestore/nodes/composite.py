@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colour import Colour
-from ..fixes.guard import is_moving_picture, is_standing_picture
+from ..fixes.guard import is_moving_picture, is_standing_picture, makes_an_edge
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, hidden, regrain, show_through, worthwhile
@@ -122,7 +122,7 @@ def repair(
         luma, *around = lumas()
         proposed = np.where(blended.origin > 0, _luma(blended.picture), luma)
         region = _region(confidence, wanted, proposed > luma, settings)
-        region, taken_back = _spared(region, wanted, line, blended.confidence, luma, proposed, around, settings)
+        region, taken_back = _spared(region, wanted, line, blended.confidence, luma, proposed, around, grain, settings)
     with meter.stage("composite"):
         matte = _matte(region, blended.origin > 0, settings)
         net = colour.to_net(scan)
@@ -152,6 +152,7 @@ def _spared(
     luma: F32,
     proposed: F32,
     around: Sequence[F32],
+    grain: GrainModel | None,
     settings: RestoreSettings,
 ) -> tuple[NDArray[np.bool_], int]:
     """The region without marks of a size that is to stay, and without what is picture; how many of the latter."""
@@ -169,10 +170,16 @@ def _spared(
         is_picture = not known and (
             is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
             or is_standing_picture(luma, box, mark, clean, confidence, around, guard=settings.guard)
+            or makes_an_edge(luma, box, mark, clean, region, noise=_noise(grain, clean[mark]), guard=settings.guard)
         )
         keep[label] = not is_picture
         taken_back += is_picture
     return keep[labels], taken_back
+
+
+def _noise(grain: GrainModel | None, luma: F32) -> float:
+    """Deviation of the grain at the mean of some luma (n,), net units; 0 where the grain is not known."""
+    return 0.0 if grain is None else float(grain.deviation_at(np.full(3, luma.mean(), np.float32)).mean())
 
 
 def marked(defect_map: F32, settings: RestoreSettings) -> NDArray[np.bool_]:
