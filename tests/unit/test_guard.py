@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filmrestore.fixes.guard import is_moving_picture, is_standing_picture, makes_an_edge
+from filmrestore.fixes.guard import goes_on, is_moving_picture, is_standing_picture, makes_an_edge
 from filmrestore.frame import Box
 
 SIZE = (160, 200)
@@ -171,3 +171,39 @@ def test_beside_another_mark_nothing_is_told() -> None:
     now, ground, mark = shoe()
     rest = (np.abs(now - ground) > 0.2) & ~mark
     assert not cuts(now, mark, ground, marks=mark | rest)
+
+
+def line(
+    start: tuple[int, int], end: tuple[int, int], part: tuple[tuple[int, int], tuple[int, int]], guard: float = 0.5
+) -> bool:
+    """Whether a dark line from start to end (x, y), of which a part is marked, is taken to go on."""
+    ground = np.full(SIZE, 0.6, np.float32)
+    drawn, marked = np.zeros(SIZE, np.uint8), np.zeros(SIZE, np.uint8)
+    cv2.line(drawn, start, end, 255, 2)
+    cv2.line(marked, *part, 255, 2)
+    now = grainy(ground - 0.3 * cv2.GaussianBlur(drawn, (0, 0), 0.6).astype(np.float32) / 255, 5)
+    mark = (marked > 0) & (drawn > 0)
+    rows, columns = np.nonzero(mark)
+    box = Box(x0=int(columns.min()), y0=int(rows.min()), x1=int(columns.max()) + 1, y1=int(rows.max()) + 1)
+    return goes_on(now, box, mark[box.slices], ground[box.slices], guard=guard)
+
+
+def test_a_leash_that_is_found_in_part_is_picture() -> None:
+    assert line((20, 120), (180, 40), ((80, 90), (130, 65)))
+    assert not line((20, 120), (180, 40), ((80, 90), (130, 65)), guard=0)
+
+
+def test_a_hair_that_is_found_whole_is_not() -> None:
+    assert not line((80, 90), (130, 65), ((80, 90), (130, 65)))
+
+
+def test_a_hair_of_which_one_end_is_missed_is_not() -> None:
+    assert not line((80, 90), (180, 40), ((80, 90), (130, 65)))
+
+
+def test_a_scratch_that_is_found_in_pieces_is_not() -> None:
+    assert not line((100, 0), (103, 159), ((101, 50), (102, 90)))
+
+
+def test_a_line_at_the_edge_of_the_frame_is_not() -> None:
+    assert not line((0, 90), (199, 80), ((0, 90), (60, 87)))

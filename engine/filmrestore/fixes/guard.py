@@ -15,6 +15,7 @@ F32 = NDArray[np.float32]
 _BORDER = 4  # pixels of surroundings that move with a mark
 _RIM = np.float32(0.55)  # weight of the one pixel around a mark; matchTemplate squares it
 _WIDEST = 240  # a longer mark is no thrown ball; it is judged by the network alone
+_LIKE = 1.2  # share of a mark's contrast that may remain over its likeness, at a guard of 1: things turn as they move
 _FINE = 16  # pixels: marks up to this are looked for at full size
 _COARSEST = 8  # and none at less than an eighth
 _UPRIGHT = 3  # times as high as wide: a line
@@ -29,6 +30,11 @@ _RING = (1.5, 3.0)  # px from a mark: beyond what the scanner's blur spreads of 
 _EDGE = (0.05, 6.0)  # net units, and deviations of the grain: what a repair differs by more from what lies beside it
 _SEAM = 0.15  # share of the ring along which it does, at a guard of .5
 _LENGTH = 10  # pixels of the ring, together: chance and texture make no longer ones
+_LINE = 3  # times as long as wide
+_LONG = 10  # px
+_BEYOND = range(2, 9)  # px beyond an end of a line
+_ACROSS = 6  # px to either side
+_GOES_ON = 0.2  # share of its contrast that it keeps there, at a guard of 1
 
 
 def is_moving_picture(
@@ -64,15 +70,15 @@ def is_moving_picture(
     contrast = float(np.abs(now[box.slices] - clean)[mark].mean())
     if contrast <= 1e-4:
         return False
-    # Share of the mark's contrast that may remain when it is laid over its likeness. Large things turn as they fly,
-    # and chance finds no second likeness of theirs on one path.
-    limit = (0.7 if max(box.width, box.height) <= _FINE else 1.2) * guard
-    shifts = [_likeness(now, box, mark, other, contrast * limit, reach) for other in neighbours]
-    if any(shift is None for shift in shifts):
-        return False
+    shifts = []
+    for other in neighbours:
+        shift = _likeness(now, box, mark, other, contrast * _LIKE * guard, reach)
+        if shift is None:
+            return False
+        shifts.append(shift)
     if len(shifts) == 1:
         return True
-    (ax, ay), (bx, by) = shifts[0], shifts[1]  # type: ignore[misc]
+    (ax, ay), (bx, by) = shifts
     # One path through three frames: the way back mirrors the way forth, give or take a bend.
     bend = float(np.hypot(ax + bx, ay + by))
     return bend <= 2.0 + 0.5 * max(float(np.hypot(ax, ay)), float(np.hypot(bx, by)))
@@ -160,6 +166,49 @@ def makes_an_edge(
         return False
     _, _, stats, _ = cv2.connectedComponentsWithStats(seam, connectivity=8)
     return int(stats[1:, cv2.CC_STAT_AREA].max()) >= _LENGTH
+
+
+def goes_on(now: F32, box: Box, mark: NDArray[np.bool_], clean: F32, *, guard: float) -> bool:
+    """Whether a line goes on beyond both of its ends, unmarked: then it is a leash, a rope or a wire, found in part.
+
+    Not asked of upright lines: scratches are often found in pieces.
+
+    Args:
+        now, box, mark, clean, guard: As for `is_moving_picture`.
+    """
+    rows, columns = np.nonzero(mark)
+    if guard <= 0 or len(rows) < _LONG or box.height >= _UPRIGHT * box.width:
+        return False
+    points = np.stack([columns + box.x0, rows + box.y0], axis=1).astype(np.float64)
+    centred = points - points.mean(axis=0)
+    along = centred @ np.linalg.eigh(centred.T @ centred)[1][:, 1]
+    length = float(np.ptp(along)) + 1
+    if length < max(_LONG, _LINE * len(points) / length):
+        return False
+    difference = (now[box.slices] - clean)[mark]
+    least = float(np.abs(difference).mean()) * _GOES_ON / guard
+    signed = now * np.sign(difference.mean(), dtype=np.float32)
+    return all(_beyond(signed, points, way) > least for way in (along, -along))
+
+
+def _beyond(now: F32, points: NDArray[np.float64], along: NDArray[np.float64]) -> float:
+    """By how much a line stands out from its sides beyond its end, at its weakest; 0 where that is out of the frame."""
+    height, width = now.shape
+    end = points[along.argmax()]
+    behind = points[np.abs(along - along.max() + _BEYOND[-1]) < 1.5]
+    way = end - (behind if len(behind) else points).mean(axis=0)
+    way /= max(float(np.hypot(*way)), 1e-6)
+    weakest = np.inf
+    for step in _BEYOND:
+        drift = step // 3  # it may bend
+        offsets = np.arange(-_ACROSS - drift, _ACROSS + drift + 1)
+        x, y = np.rint(end + step * way + offsets[:, None] * np.array([-way[1], way[0]])).astype(int).T
+        if x.min() < 0 or y.min() < 0 or x.max() >= width or y.max() >= height:
+            return 0.0
+        profile = now[y, x]
+        middle = profile[np.abs(offsets) <= 2 + drift]
+        weakest = min(weakest, float(middle.max() - np.median(profile)))
+    return weakest
 
 
 def _along(picture: F32) -> F32:

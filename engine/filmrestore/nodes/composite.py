@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colour import Colour
-from ..fixes.guard import is_moving_picture, is_standing_picture, makes_an_edge
+from ..fixes.guard import goes_on, is_moving_picture, is_standing_picture, makes_an_edge
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, hidden, regrain, show_through, worthwhile
@@ -25,6 +25,7 @@ F32 = NDArray[np.float32]
 Far = Callable[[F32, NDArray[np.bool_]], Shares]
 """Fills holes (h, w) of a picture (h, w, 3), net encoding, in place, where far frames show what is there."""
 _LUMA = np.array([0.2722287, 0.6740818, 0.0536895], np.float32)  # AP1 luminance (ACES TB-2014-004)
+_REACH = 48  # pixels, at least, that a thing may have moved between two frames; a part of a frame moves as the whole
 _HYSTERESIS = 0.5  # a defect spreads to where the confidence is half of what it takes to begin one
 
 
@@ -158,7 +159,7 @@ def _spared(
     """The region without marks of a size that is to stay, and without what is picture; how many of the latter."""
     labels, boxes, areas = _components(region)
     beside = widened(line, settings) if line.any() else line
-    reach = max(8, luma.shape[1] // 48)
+    reach = max(_REACH, luma.shape[1] // 48)
     keep = np.zeros(len(boxes) + 1, np.bool_)
     taken_back = 0
     for label, (box, area) in enumerate(zip(boxes, areas, strict=True), 1):
@@ -170,6 +171,7 @@ def _spared(
         is_picture = not known and (
             is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
             or is_standing_picture(luma, box, mark, clean, confidence, around, guard=settings.guard)
+            or goes_on(luma, box, mark, clean, guard=settings.guard)
             or makes_an_edge(luma, box, mark, clean, region, noise=_noise(grain, clean[mark]), guard=settings.guard)
         )
         keep[label] = not is_picture
