@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from filmrestore.fixes.guard import goes_on, is_moving_picture, is_standing_picture, makes_an_edge
+from filmrestore.fixes.fragments import goes_on, makes_an_edge
+from filmrestore.fixes.guard import is_moving_picture, is_standing_picture
 from filmrestore.frame import Box
 
 SIZE = (160, 200)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colour import Colour
-from ..fixes.guard import goes_on, is_moving_picture, is_standing_picture, makes_an_edge
+from ..fixes.fragments import goes_on, makes_an_edge
+from ..fixes.guard import is_moving_picture, is_standing_picture
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, hidden, regrain, show_through, worthwhile

@@ -53,7 +53,7 @@ class RestoreSettings(Settings):
         0.0,
         1.0,
         "Guard",
-        "How readily a mark that neighbour frames show again counts as picture, not damage; 0 never.",
+        "How readily a mark that neighbours show again, or a piece of something larger, counts as picture; 0 never.",
     )
     grow: float = number(
         0.0, 0.0, 16.0, "Grow", "Widens every repair.", "Matte", soft=(0.0, 4.0), unit="px", network=True
