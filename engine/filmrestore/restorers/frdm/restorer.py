@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from ...frame import Box
 from ..base import Context, Facts, Origin, Restored
 from .ablations import without
 from .base import MARGIN as WIDER
-from .base import Base, bases, spread
+from .base import Base, bases, spread, untouched
 from .calibration import Calibration
 from .exported import running
 from .guidance import Guidance
@@ -35,8 +35,10 @@ FACTS = Facts(
     purpose="dirt, dust, scratches and blotches in running film: takes from neighbour frames what a mark hides",
 )
 
-CORE, MARGIN = 64, 16
+CORE, MARGIN = 32, 16
 """The sampler runs in blocks of `CORE` pixels with `MARGIN` around them."""
+AT_ONCE = 16
+"""Blocks that the sampler is given at once: as many pixels as a whole patch."""
 LIKELY = 0.2
 """Confidence from which the sampler is asked: a restore node at its defaults lays in no fainter mark."""
 SHOWN, UNSHOWN = 0.95, 0.85
@@ -146,8 +148,12 @@ class FrdmRestorer:
     ) -> Iterator[Painted]:
         """Every wanted frame's base, and in "final" what the shipped sampler makes of it."""
         final = view.context.settings.quality == "final"
-        estimates = estimated(view, confidence, wanted, coarse=final and "global" not in view.without)
-        for index, base in zip(wanted, estimates, strict=True):
+        there = [index for index in wanted if bool(view.present[0, index])]
+        estimates = estimated(view, confidence, there, coarse=final and "global" not in view.without)
+        found = dict(zip(there, estimates, strict=True))
+        for index in wanted:
+            # What is said of a stand-in nobody reads: it need not be made.
+            base = found[index] if index in found else untouched(view.window[:, index])
             picture = base.picture
             if final:
                 with view.context.stage("denoise"):
@@ -159,24 +165,32 @@ class FrdmRestorer:
     ) -> Float[Tensor, "1 3 h w"]:
         """The base, and of what the sampler makes of it a share, block by block where that is above 0."""
         picture = base.picture.clone()
-        for core, around in _parts(share[0, 0] > 0):
-            clean = self._walked(view, guidance, index, base, around)
-            top, left = core.y0 - around.y0, core.x0 - around.x0
-            clean = clean[..., top : top + core.height, left : left + core.width]
-            target = picture[(..., *core.slices)]
-            target.copy_(torch.lerp(target, clean, share[(..., *core.slices)]))
+        parts = _parts(share[0, 0] > 0)
+        for start in range(0, len(parts), AT_ONCE):
+            some = parts[start : start + AT_ONCE]
+            walked = self._walked(view, guidance, index, base, [around for _, around in some])
+            for place, (core, around) in enumerate(some):
+                top, left = core.y0 - around.y0, core.x0 - around.x0
+                clean = walked[place, :, top : top + core.height, left : left + core.width]
+                target = picture[(..., *core.slices)]
+                target.copy_(torch.lerp(target, clean, share[(..., *core.slices)]))
         return picture
 
-    def _walked(self, view: View, guidance: Guidance, index: int, base: Base, part: Box) -> Float[Tensor, "1 3 h2 w2"]:
-        """The end of the bridge in one part of the patch."""
-        cut = (..., *part.slices)
-        scan, start, hole, trust = view.window[:, index][cut], base.picture[cut], base.inside[cut], base.trust[cut]
+    def _walked(
+        self, view: View, guidance: Guidance, index: int, base: Base, parts: Sequence[Box]
+    ) -> Float[Tensor, "n 3 h2 w2"]:
+        """The end of the bridge in parts of the patch, all of one size."""
+
+        def cut(plane: Tensor, step: int = 1) -> Tensor:
+            places = (
+                (slice(part.y0 // step, part.y1 // step), slice(part.x0 // step, part.x1 // step)) for part in parts
+            )
+            return torch.cat([plane[(..., *place)] for place in places])
+
+        scan, start, hole, trust = cut(view.window[:, index]), cut(base.picture), cut(base.inside), cut(base.trust)
         if view.known is not None:  # nobody has to ask whether it is damage, and the scan would be painted again
-            scan = torch.where(spread(view.known[0, index : index + 1] > 0, WIDER)[cut], start, scan)
-        features = [
-            feature[:, index, :, part.y0 // step : part.y1 // step, part.x0 // step : part.x1 // step]
-            for feature, step in zip(guidance.features, (2, 4, 8), strict=True)
-        ]
+            scan = torch.where(cut(spread(view.known[0, index : index + 1] > 0, WIDER)), start, scan)
+        features = [cut(feature[:, index], step) for feature, step in zip(guidance.features, (2, 4, 8), strict=True)]
         if "guidance" in view.without:
             features = [torch.zeros_like(feature) for feature in features]
 
@@ -184,11 +198,11 @@ class FrdmRestorer:
             clean: Tensor = self._net.denoise(x, sigma, scan, start, hole.float(), trust, features)
             return clean
 
-        coarse = None if base.coarse is None else base.coarse[cut]
-        return sample_bridge(model, scan, start, hole, view.noise(index, part), coarse)
+        drawn = torch.cat([view.noise(index, part) for part in parts])
+        return sample_bridge(model, scan, start, hole, drawn, None if base.coarse is None else cut(base.coarse))
 
 
-def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: range, *, coarse: bool) -> list[Base]:
+def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: Sequence[int], *, coarse: bool) -> list[Base]:
     """The bases of the wanted frames, as far as the modules that are on go."""
     with view.context.stage("recovery"):
         return list(
@@ -210,30 +224,25 @@ def _unseen(base: Base, confidence: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "
 
 
 def _parts(inside: Bool[Tensor, "h w"]) -> list[tuple[Box, Box]]:
-    """Boxes that hold some of it: (core, core with its margin), clipped to the patch; all of it where that is less."""
+    """Boxes that hold some of it: (core, core and margin), these of one size; the whole patch where that is less."""
     height, width = inside.shape
-    whole = Box(x0=0, y0=0, x1=width, y1=height)
+    edge = CORE + 2 * MARGIN
     parts = []
     for y in range(0, height, CORE):
         for x in range(0, width, CORE):
             core = Box(x0=x, y0=y, x1=min(x + CORE, width), y1=min(y + CORE, height))
             if bool(inside[core.slices].any()):
-                parts.append((core, _widened(core, whole)))
+                left, top = (max(0, min(at - MARGIN, size - edge)) for at, size in ((x, width), (y, height)))
+                parts.append((core, Box(x0=left, y0=top, x1=min(left + edge, width), y1=min(top + edge, height))))
     area = sum(around.width * around.height for _, around in parts)
+    whole = Box(x0=0, y0=0, x1=width, y1=height)
     return parts if area < width * height else [(whole, whole)]
-
-
-def _widened(core: Box, limit: Box) -> Box:
-    return Box(
-        x0=max(limit.x0, core.x0 - MARGIN),
-        y0=max(limit.y0, core.y0 - MARGIN),
-        x1=min(limit.x1, core.x1 + MARGIN),
-        y1=min(limit.y1, core.y1 + MARGIN),
-    )
 
 
 def _origin(base: Base, picture: Float[Tensor, "1 3 h w"]) -> UInt8[Tensor, "1 1 h w"]:
     """Generated where the sampler left the base, grain apart; else recovered where the neighbours' share is larger."""
-    invented = functional.avg_pool2d(picture - base.picture, 3, stride=1, padding=1).abs().amax(dim=1, keepdim=True)
+    moved = functional.pad(picture - base.picture, (1, 1, 1, 1))
+    along = moved[..., :-2] + moved[..., 1:-1] + moved[..., 2:]
+    invented = (along[..., :-2, :] + along[..., 1:-1, :] + along[..., 2:, :]).abs().amax(dim=1, keepdim=True) / 9
     origin = torch.where(base.trust >= 0.5, int(Origin.RECOVERED), int(Origin.INTERPOLATED))
     return torch.where(invented > INVENTED, int(Origin.GENERATED), origin).to(torch.uint8)

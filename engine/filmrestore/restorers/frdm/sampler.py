@@ -66,6 +66,9 @@ def global_share(sigma: float) -> float:
 
 def large(inside: Bool[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
     """1 where the matte fills its surroundings, 0 where it is thin or small."""
-    down = functional.avg_pool2d(inside.float(), (LARGE, 1), stride=1, padding=(LARGE // 2, 0))
-    share = functional.avg_pool2d(down, (1, LARGE), stride=1, padding=(0, LARGE // 2))
-    return ((share - 0.75) * 4).clamp(0, 1) * inside
+    half = LARGE // 2
+    counts = functional.pad(inside.float(), (half + 1, half, half + 1, half))
+    for axis in (-1, -2):
+        sums = counts.cumsum(axis)
+        counts = sums.narrow(axis, LARGE, inside.shape[axis]) - sums.narrow(axis, 0, inside.shape[axis])
+    return ((counts / LARGE**2 - 0.75) * 4).clamp(0, 1) * inside
