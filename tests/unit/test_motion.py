@@ -146,3 +146,12 @@ def test_means_quantiles_and_medians_are_numpys_own_to_the_bit(count):
         wanted = np.quantile(values, np.linspace(0, 1, 9))
         assert np.array_equal(motion._quantiles(values, 8), wanted)
         assert motion._median(values) == np.median(values)
+
+
+def test_flow_remembers_nothing_of_the_call_before():
+    window = [luma8(frame) for frame in moving(2, size=(96, 112)).transpose(0, 2, 3, 1)]
+    other = [luma8(frame) for frame in moving(2, step=(7, 1), size=(64, 200)).transpose(0, 2, 3, 1)]
+    first = flow(*window)
+    flow(*other)
+    flow(window[1], window[0])
+    assert flow(*window).tobytes() == first.tobytes()
