@@ -6,19 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from ...frame import Box
 from ..base import Context, Facts, Origin, Restored
 from .ablations import without
-from .base import MARGIN as WIDER
-from .base import Base, bases, spread, untouched
+from .base import Base, bases, untouched
 from .calibration import Calibration
 from .exported import running
 from .guidance import Guidance
-from .sampler import sample_bridge
+from .painting import painted
 from .view import View, contained
 from .weights import Weights
 
@@ -35,14 +33,6 @@ FACTS = Facts(
     purpose="dirt, dust, scratches and blotches in running film: takes from neighbour frames what a mark hides",
 )
 
-CORE, MARGIN = 32, 16
-"""The sampler runs in blocks of `CORE` pixels with `MARGIN` around them."""
-AT_ONCE = 16
-"""Blocks that the sampler is given at once: as many pixels as a whole patch."""
-LIKELY = 0.2
-"""Confidence from which the sampler is asked: a restore node at its defaults lays in no fainter mark."""
-SHOWN, UNSHOWN = 0.95, 0.85
-"""The neighbours' share in the base from which it stays as it is, and up to which the sampler's picture replaces it."""
 INVENTED = 0.04
 """Net units: a pixel that the sampler moved by more than this, grain apart, is generated."""
 
@@ -137,10 +127,10 @@ class FrdmRestorer:
         if view.known is not None:
             confidence = torch.maximum(confidence, view.known[0])
         if final and self._painter is not None:
-            painted = self._painter(view, confidence, wanted)
+            answers = self._painter(view, confidence, wanted)
         else:
-            painted = self._painted(view, guidance, confidence, wanted)
-        for index, (base, picture) in zip(wanted, painted, strict=True):
+            answers = self._painted(view, guidance, confidence, wanted)
+        for index, (base, picture) in zip(wanted, answers, strict=True):
             yield Answer(picture, confidence[index : index + 1], _origin(base, picture))
 
     def _painted(
@@ -150,56 +140,14 @@ class FrdmRestorer:
         final = view.context.settings.quality == "final"
         there = [index for index in wanted if bool(view.present[0, index])]
         estimates = estimated(view, confidence, there, coarse=final and "global" not in view.without)
-        found = dict(zip(there, estimates, strict=True))
+        # What is said of a stand-in nobody reads: it need not be made.
+        found = {index: untouched(view.window[:, index]) for index in wanted} | dict(zip(there, estimates, strict=True))
+        pictures = {index: base.picture for index, base in found.items()}
+        if final:
+            with view.context.stage("denoise"):
+                pictures = painted(self._net, view, guidance, confidence, found)
         for index in wanted:
-            # What is said of a stand-in nobody reads: it need not be made.
-            base = found[index] if index in found else untouched(view.window[:, index])
-            picture = base.picture
-            if final:
-                with view.context.stage("denoise"):
-                    picture = self._sampled(view, guidance, index, base, _unseen(base, confidence[index : index + 1]))
-            yield base, picture
-
-    def _sampled(
-        self, view: View, guidance: Guidance, index: int, base: Base, share: Float[Tensor, "1 1 h w"]
-    ) -> Float[Tensor, "1 3 h w"]:
-        """The base, and of what the sampler makes of it a share, block by block where that is above 0."""
-        picture = base.picture.clone()
-        parts = _parts(share[0, 0] > 0)
-        for start in range(0, len(parts), AT_ONCE):
-            some = parts[start : start + AT_ONCE]
-            walked = self._walked(view, guidance, index, base, [around for _, around in some])
-            for place, (core, around) in enumerate(some):
-                top, left = core.y0 - around.y0, core.x0 - around.x0
-                clean = walked[place, :, top : top + core.height, left : left + core.width]
-                target = picture[(..., *core.slices)]
-                target.copy_(torch.lerp(target, clean, share[(..., *core.slices)]))
-        return picture
-
-    def _walked(
-        self, view: View, guidance: Guidance, index: int, base: Base, parts: Sequence[Box]
-    ) -> Float[Tensor, "n 3 h2 w2"]:
-        """The end of the bridge in parts of the patch, all of one size."""
-
-        def cut(plane: Tensor, step: int = 1) -> Tensor:
-            places = (
-                (slice(part.y0 // step, part.y1 // step), slice(part.x0 // step, part.x1 // step)) for part in parts
-            )
-            return torch.cat([plane[(..., *place)] for place in places])
-
-        scan, start, hole, trust = cut(view.window[:, index]), cut(base.picture), cut(base.inside), cut(base.trust)
-        if view.known is not None:  # nobody has to ask whether it is damage, and the scan would be painted again
-            scan = torch.where(cut(spread(view.known[0, index : index + 1] > 0, WIDER)), start, scan)
-        features = [cut(feature[:, index], step) for feature, step in zip(guidance.features, (2, 4, 8), strict=True)]
-        if "guidance" in view.without:
-            features = [torch.zeros_like(feature) for feature in features]
-
-        def model(x: Tensor, sigma: Tensor) -> Tensor:
-            clean: Tensor = self._net.denoise(x, sigma, scan, start, hole.float(), trust, features)
-            return clean
-
-        drawn = torch.cat([view.noise(index, part) for part in parts])
-        return sample_bridge(model, scan, start, hole, drawn, None if base.coarse is None else cut(base.coarse))
+            yield found[index], pictures[index]
 
 
 def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: Sequence[int], *, coarse: bool) -> list[Base]:
@@ -215,28 +163,6 @@ def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: Sequence
                 neighbours="recovery" not in view.without,
             )
         )
-
-
-def _unseen(base: Base, confidence: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 1 h w"]:
-    """0..1, how much of a pixel's clean picture is the sampler's: what is likely damaged and no neighbour shows."""
-    share = ((SHOWN - base.trust) / (SHOWN - UNSHOWN)).clamp(0, 1) * base.inside
-    return share * spread(confidence >= LIKELY, WIDER)
-
-
-def _parts(inside: Bool[Tensor, "h w"]) -> list[tuple[Box, Box]]:
-    """Boxes that hold some of it: (core, core and margin), these of one size; the whole patch where that is less."""
-    height, width = inside.shape
-    edge = CORE + 2 * MARGIN
-    parts = []
-    for y in range(0, height, CORE):
-        for x in range(0, width, CORE):
-            core = Box(x0=x, y0=y, x1=min(x + CORE, width), y1=min(y + CORE, height))
-            if bool(inside[core.slices].any()):
-                left, top = (max(0, min(at - MARGIN, size - edge)) for at, size in ((x, width), (y, height)))
-                parts.append((core, Box(x0=left, y0=top, x1=min(left + edge, width), y1=min(top + edge, height))))
-    area = sum(around.width * around.height for _, around in parts)
-    whole = Box(x0=0, y0=0, x1=width, y1=height)
-    return parts if area < width * height else [(whole, whole)]
 
 
 def _origin(base: Base, picture: Float[Tensor, "1 3 h w"]) -> UInt8[Tensor, "1 1 h w"]:
