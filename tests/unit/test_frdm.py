@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
 
 from filmrestore.errors import WeightsError
 from filmrestore.frame import Box
@@ -306,6 +307,17 @@ def test_the_bridge_walks_a_straight_path():
     start = base + sampler.KAPPA * drawn
     for x, sigma in zip(seen, sampler.SIGMAS, strict=True):
         assert float((x - (1 - sigma) * truth - sigma * start).abs().max()) < 1e-6
+
+
+def test_the_bridge_is_walked_as_by_diffusers_scheduler_to_the_bit():
+    scan, base, drawn = torch.randn(3, 2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    inside = torch.ones(2, 1, 16, 16, dtype=torch.bool)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    scheduler.set_timesteps(sigmas=list(sampler.SIGMAS))
+    x = base + sampler.KAPPA * drawn
+    for sigma, time in zip(scheduler.sigmas, scheduler.timesteps, strict=False):
+        x = scheduler.step((x - torch.sin(x)) / sigma, time, x, return_dict=False)[0]
+    assert torch.equal(sampler.sample_bridge(lambda x, sigma: torch.sin(x), scan, base, inside, drawn), x)
 
 
 def test_the_coarse_picture_leads_inside_large_mattes_only():
