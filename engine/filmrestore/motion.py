@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 from numpy import ndarray as Array
 from numpy.typing import ArrayLike
 
@@ -65,7 +65,8 @@ def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 
             warped, valid = compensate(frames[b], repaired[b])
             warped = match_tone(warped, frames[centre], valid)
             warped = match_level(warped, frames[centre], valid)
-            stack[centre, 3 * side : 3 * side + 3] = np.moveaxis(warped * valid[..., None], 2, 0)
+            for plane, channel in zip(stack[centre, 3 * side : 3 * side + 3], cv2.split(warped), strict=True):
+                np.multiply(channel, valid, out=plane)
             stack[centre, VALID][side] = valid
             stack[centre, AGREEMENT][side] = _agreement(repaired[b], fields[b, centre]) * valid
     return stack
@@ -75,6 +76,18 @@ def luma8(net: Float32[Array, "h w 3"]) -> UInt8[Array, "h w"]:
     """An 8-bit luma for flow, of a finite net-encoded picture."""
     luma = net @ np.array([0.25, 0.5, 0.25], np.float32)
     return np.clip(luma * LUMA_GAIN + 0.5, 0, 255).astype(np.uint8)
+
+
+def thrice(plane: Float32[Array, "h w"]) -> Float32[Array, "h w 3"]:
+    """The plane for each channel. What takes it is faster than where numpy repeats the plane along a last axis of 3."""
+    return np.asarray(cv2.merge((plane, plane, plane)))
+
+
+def channel_mean(picture: Float32[Array, "h w 3"]) -> Float32[Array, "h w"]:
+    """What `picture.mean(axis=2)` gives, to the bit, in a tenth of its time."""
+    mean: Float32[Array, "h w"] = cv2.transform(picture, np.ones((1, 3), np.float32))
+    mean /= 3
+    return mean
 
 
 def flow(a: UInt8[Array, "h w"], b: UInt8[Array, "h w"]) -> Float32[Array, "h w 2"]:
@@ -87,7 +100,7 @@ def flow(a: UInt8[Array, "h w"], b: UInt8[Array, "h w"]) -> Float32[Array, "h w 
     if below or right:
         a, b = (cv2.copyMakeBorder(x, 0, below, 0, right, cv2.BORDER_REPLICATE) for x in (a, b))
     cv2.setNumThreads(1)
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # new: it would remember the last size
     search.setPatchStride(4)
     search.setGradientDescentIterations(12)
     search.setVariationalRefinementAlpha(120.0)
@@ -122,18 +135,41 @@ def match_tone(
 
     The offset of a tone is the median difference of the pixels that have it, less what grain and motion make of it.
     """
-    tone = warped.mean(axis=2)
-    difference = (centre.mean(axis=2) - tone)[valid > 0]
-    seen = tone[valid > 0]
+    tone, here = channel_mean(warped), valid > 0
+    seen = tone[here]
     if seen.size < TONES * TONE_PIXELS:
         return warped
-    edges = np.quantile(seen, np.linspace(0, 1, TONES + 1))
-    places = np.searchsorted(edges[1:-1], seen)
-    levels = np.array([np.median(difference[places == n]) if (places == n).any() else 0.0 for n in range(TONES)])
+    difference = (channel_mean(centre) - tone)[here]
+    edges = _quantiles(seen, TONES)
+    # float32 lies above a float64 edge just when it lies above the last float32 that does not.
+    limits = edges[1:-1].astype(np.float32)
+    limits = np.where(limits > edges[1:-1], np.nextafter(limits, np.float32(-np.inf)), limits)
+    places = np.zeros(seen.shape, np.uint8)
+    for limit in limits:
+        places += seen > limit
+    groups = [difference[places == place] for place in range(TONES)]
+    levels = np.array([_median(group) if group.size else 0.0 for group in groups])
     levels = np.clip(np.sign(levels) * np.maximum(np.abs(levels) - TONE_DOUBT, 0), -LEVEL_BOUND, LEVEL_BOUND)
     offset = np.interp(tone, 0.5 * (edges[:-1] + edges[1:]), levels).astype(np.float32)
-    matched: Float32[Array, "h w 3"] = warped + offset[..., None]
+    matched: Float32[Array, "h w 3"] = warped + thrice(offset)
     return matched
+
+
+def _quantiles(values: Float32[Array, " n"], parts: int) -> Float64[Array, " k"]:
+    """What `np.quantile` says of 0, 1 / parts, ..., 1, to the bit; one sort is faster than its many partitions."""
+    ordered = np.sort(values)
+    at = np.linspace(0, 1, parts + 1) * (len(ordered) - 1)
+    below = np.floor(at).astype(np.intp)
+    share = at - below
+    low, high = ordered[below], ordered[np.minimum(below + 1, len(ordered) - 1)]
+    return np.asarray(np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share)))
+
+
+def _median(values: Float32[Array, " n"]) -> np.float32:
+    """What `np.median` says, to the bit."""
+    ordered = np.sort(values)
+    half = len(ordered) // 2
+    return np.float32(ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2)
 
 
 def match_level(
@@ -142,7 +178,7 @@ def match_level(
     """`warped` moved to the brightness of `centre`: a smooth, bounded offset, blind to small defects."""
     height, width = valid.shape
     cells = (-(-width // LEVEL_CELL), -(-height // LEVEL_CELL))
-    bounded = np.clip((centre - warped) * valid[..., None], -LEVEL_BOUND, LEVEL_BOUND)
+    bounded = np.clip((centre - warped) * thrice(valid), -LEVEL_BOUND, LEVEL_BOUND)
     mean = cv2.resize(bounded, cells, interpolation=cv2.INTER_AREA).reshape(cells[1], cells[0], 3)
     middle = np.dstack([cv2.medianBlur(np.ascontiguousarray(mean[..., channel]), 5) for channel in range(3)])
     offset = cv2.resize(cv2.blur(middle, (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
@@ -163,7 +199,10 @@ def _repair_under_spikes(
     if not spike.any():
         return fields
     dirty = cv2.dilate(spike.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    return {b: np.where(dirty[..., None], _surroundings(field, dirty), field) for b, field in fields.items()}
+    repaired = {b: field.copy() for b, field in fields.items()}
+    for b, field in fields.items():
+        repaired[b][dirty] = _surroundings(field, dirty)[dirty]
+    return repaired
 
 
 def _smooth(luma: Float32[Array, "h w"]) -> Float32[Array, "h w"]:
@@ -176,7 +215,8 @@ def _surroundings(field: Float32[Array, "h w 2"], dirty: Array) -> Float32[Array
     height, width = dirty.shape
     small = (max(1, width // 4), max(1, height // 4))
     weight = (~dirty).astype(np.float32)
-    total = cv2.GaussianBlur(cv2.resize(field * weight[..., None], small, interpolation=cv2.INTER_AREA), (0, 0), 1.5)
+    weighted = field * cv2.merge((weight, weight))
+    total = cv2.GaussianBlur(cv2.resize(weighted, small, interpolation=cv2.INTER_AREA), (0, 0), 1.5)
     share = cv2.GaussianBlur(cv2.resize(weight, small, interpolation=cv2.INTER_AREA), (0, 0), 1.5)
     mean = total / np.maximum(share, 1e-3)[..., None]
     filled: Float32[Array, "h w 2"] = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray as Array
 
-from .motion import compensate, flow, luma8, match_level, match_tone
+from .motion import channel_mean, compensate, flow, luma8, match_level, match_tone, thrice
 
 REACH = 2
 """Frames to either side that are asked."""
@@ -74,7 +74,8 @@ def recover(
         present: Which frames are real; the others give nothing.
         wanted: Frames to recover, by their place in the window.
     """
-    whole = np.where(holes[..., None], fills, frames)
+    whole = frames.copy()
+    whole[holes] = fills[holes]
     lumas = [luma8(frame) for frame in whole]
     for centre in wanted:
         neighbours = [
@@ -87,10 +88,10 @@ def recover(
         for b in neighbours:
             seen, share = brought(Side(whole[b], holes[b], lumas[b]), frame)
             share *= np.float32(1.0 if abs(b - centre) == 1 else FAR)
-            total += seen * share[..., None]
+            total += seen * thrice(share)
             weight += share
         trust = weight / (weight + np.float32(DOUBT))
-        picture = total / weight[..., None] * trust[..., None] + fills[centre] * (1 - trust[..., None])
+        picture = total / thrice(weight) * thrice(trust) + fills[centre] * thrice(1 - trust)
         yield Recovered(picture, trust)
 
 
@@ -110,6 +111,6 @@ def _agreement(
     """exp(-e^2), e the mean difference to the frame around the hole, in units of `AGREES`."""
     sound = (~hole).astype(np.float32)
     size = (SURROUNDINGS, SURROUNDINGS)
-    miss = cv2.blur(np.abs(seen - frame).mean(axis=2) * sound, size) / np.maximum(cv2.blur(sound, size), 1e-3)
+    miss = cv2.blur(channel_mean(np.abs(seen - frame)) * sound, size) / np.maximum(cv2.blur(sound, size), 1e-3)
     agreement: Float32[Array, "h w"] = np.exp(-((miss / np.float32(AGREES)) ** 2))
     return agreement

@@ -26,7 +26,8 @@ from filmrestore.nodes.restore import restore
 from filmrestore.restorers.divd.graphs import graph_of as divd_graph
 from filmrestore.restorers.divd.network import new_net as new_divd
 from filmrestore.restorers.frdm.graphs import denoiser_graph, guidance_graph
-from filmrestore.restorers.frdm.restorer import CORE, FACTS, MARGIN
+from filmrestore.restorers.frdm.painting import CORE, MARGIN
+from filmrestore.restorers.frdm.restorer import FACTS
 from filmrestore.restorers.frdm.weights import FOLDER, load_weights
 from filmrestore.restorers.restormer.graphs import graph_of as restormer_graph
 from filmrestore.restorers.restormer.network import new_net as new_restormer

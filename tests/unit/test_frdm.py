@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
 
 from filmrestore.errors import WeightsError
 from filmrestore.frame import Box
@@ -19,11 +20,12 @@ from filmrestore.restorers.frdm.base import DAMAGED, FIRES, Base, bases
 from filmrestore.restorers.frdm.base import MARGIN as WIDER
 from filmrestore.restorers.frdm.blocks import GlobalFusion, PromptSocket, TemporalAttention, position_mask
 from filmrestore.restorers.frdm.calibration import Calibration
-from filmrestore.restorers.frdm.fill import fill
+from filmrestore.restorers.frdm.fill import SWEEPS, _evened, fill
 from filmrestore.restorers.frdm.guidance import spike_against_grain
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet, new_net
 from filmrestore.restorers.frdm.noise import noise
-from filmrestore.restorers.frdm.restorer import CORE, FACTS, MARGIN, FrdmRestorer, _origin, _parts
+from filmrestore.restorers.frdm.painting import CORE, MARGIN, _parts
+from filmrestore.restorers.frdm.restorer import FACTS, FrdmRestorer, _origin
 from filmrestore.restorers.frdm.texture import TextureReconstruction, dft, dft_matrices, inverse_dft
 from filmrestore.restorers.frdm.weights import load_weights, save_weights
 from filmrestore.settings import RestoreSettings
@@ -175,7 +177,23 @@ def test_a_prompt_has_one_scale_and_shift_for_each_channel():
     assert [tuple(part.shape) for part in socket(torch.tensor([[1, 0, 2], [6, 2, 3]]))] == [(2, 16), (2, 24), (2, 32)]
 
 
-# Fill
+# Masks and fill
+
+
+@pytest.mark.parametrize("radius", [2, 3])
+def test_a_mask_is_spread_by_its_radius_up_to_the_edge(radius):
+    mask = torch.rand(3, 1, 31, 40, generator=torch.Generator().manual_seed(0)) > 0.98
+    wanted = torch.nn.functional.max_pool2d(mask.float(), 2 * radius + 1, stride=1, padding=radius) > 0
+    assert torch.equal(base.spread(mask, radius), wanted)
+
+
+def test_a_mask_is_large_by_the_share_of_a_square_that_it_fills():
+    random = torch.Generator().manual_seed(0)
+    mask = (torch.rand(2, 1, 70, 90, generator=random) > 0.1) & (torch.arange(90) < 60)
+    share = torch.nn.functional.avg_pool2d(mask.float(), sampler.LARGE, stride=1, padding=sampler.LARGE // 2)
+    wanted = ((share - 0.75) * 4).clamp(0, 1) * mask
+    assert float((sampler.large(mask) - wanted).abs().max()) < 1e-6
+    assert float(wanted.max()) > 0.5
 
 
 def test_fill_leaves_the_picture_where_the_matte_is_zero():
@@ -211,7 +229,7 @@ def test_fill_is_a_membrane_between_the_rims():
 
 
 def test_fill_of_a_covered_picture_is_its_mean():
-    picture = torch.rand(1, 3, 24, 40)
+    picture = torch.rand(1, 3, 24, 40, generator=torch.Generator().manual_seed(0))
     filled = fill(picture, torch.ones(1, 1, 24, 40))
     assert float((filled - picture.mean(dim=(2, 3), keepdim=True)).abs().max()) < 0.02
 
@@ -219,6 +237,18 @@ def test_fill_of_a_covered_picture_is_its_mean():
 def test_fill_follows_light_above_one():
     picture, matte = torch.rand(1, 3, 32, 32), (torch.rand(1, 1, 32, 32) > 0.7).float()
     assert torch.allclose(fill(5 * picture, matte), 5 * fill(picture, matte), rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 7), (9, 1), (33, 20)])
+def test_fill_evens_out_what_is_not_held_and_nothing_else(size):
+    random = torch.Generator().manual_seed(0)
+    picture, held = torch.rand(2, 3, *size, generator=random), torch.rand(2, 1, *size, generator=random) > 0.4
+    found, wanted = _evened(picture.clone(), held), picture
+    for _ in range(SWEEPS):
+        wide = torch.nn.functional.pad(wanted, (1, 1, 1, 1), mode="replicate")
+        across, down = wide[..., 1:-1, :-2] + wide[..., 1:-1, 2:], wide[..., :-2, 1:-1] + wide[..., 2:, 1:-1]
+        wanted = torch.where(held, wanted, 0.25 * (across + down))
+    assert torch.equal(found, wanted)
 
 
 # Noise
@@ -277,6 +307,17 @@ def test_the_bridge_walks_a_straight_path():
     start = base + sampler.KAPPA * drawn
     for x, sigma in zip(seen, sampler.SIGMAS, strict=True):
         assert float((x - (1 - sigma) * truth - sigma * start).abs().max()) < 1e-6
+
+
+def test_the_bridge_is_walked_as_by_diffusers_scheduler_to_the_bit():
+    scan, base, drawn = torch.randn(3, 2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    inside = torch.ones(2, 1, 16, 16, dtype=torch.bool)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    scheduler.set_timesteps(sigmas=list(sampler.SIGMAS))
+    x = base + sampler.KAPPA * drawn
+    for sigma, time in zip(scheduler.sigmas, scheduler.timesteps, strict=False):
+        x = scheduler.step((x - torch.sin(x)) / sigma, time, x, return_dict=False)[0]
+    assert torch.equal(sampler.sample_bridge(lambda x, sigma: torch.sin(x), scan, base, inside, drawn), x)
 
 
 def test_the_coarse_picture_leads_inside_large_mattes_only():
@@ -532,8 +573,36 @@ def test_the_sampler_runs_where_the_matte_fires_and_never_on_more_than_the_patch
     inside[70, 130] = True
     around = Box(x0=128 - MARGIN, y0=64 - MARGIN, x1=128 + CORE + MARGIN, y1=64 + CORE + MARGIN)
     assert _parts(inside) == [(Box(x0=128, y0=64, x1=128 + CORE, y1=64 + CORE), around)]
+    inside[255, 0] = True
+    ((core, corner),) = _parts(inside)[1:]
+    assert core == Box(x0=0, y0=256 - CORE, x1=CORE, y1=256)
+    assert (corner.width, corner.height) == (around.width, around.height)  # so that both go in one batch
     whole = Box(x0=0, y0=0, x1=256, y1=256)
     assert _parts(torch.ones(256, 256, dtype=torch.bool)) == [(whole, whole)]
+
+
+def test_blocks_that_are_sampled_together_do_not_see_each_other(weights, monkeypatch):
+    restorer = FrdmRestorer(weights, torch.device("cpu"))
+    window = torch.rand(5, 3, 192, 192, generator=torch.Generator().manual_seed(0))
+    known = torch.zeros(5, 1, 192, 192)
+    known[:, :, 20:23, 20:23] = known[:, :, 150:153, 20:23] = known[:, :, 90:93, 160:163] = 1
+    together = restorer(window, replace(context_of(192, 192), matte=known))
+    monkeypatch.setattr("filmrestore.restorers.frdm.painting.AT_ONCE", 1)
+    alone = restorer(window, replace(context_of(192, 192), matte=known))
+    assert float((together.picture - alone.picture).abs().max()) < 1e-5
+    assert not torch.equal(together.picture[:, :, 20:23, 20:23], window[1:4, :, 20:23, 20:23])
+
+
+def test_what_stands_in_for_a_frame_is_not_painted(weights):
+    restorer = FrdmRestorer(weights, torch.device("cpu"))
+    window = torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    window[3:] = window[2]
+    known = torch.zeros(5, 1, 64, 64)
+    known[:, :, 20:30, 20:30] = 1
+    context = replace(context_of(64, 64), matte=known, present=(True, True, True, False, False))
+    answer = restorer(window, context)
+    assert torch.equal(answer.picture[2], window[3])
+    assert not torch.equal(answer.picture[1], window[2])
 
 
 def test_a_large_defect_calls_the_coarse_picture_and_stays_finite(weights, monkeypatch):

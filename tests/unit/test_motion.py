@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from filmrestore import motion
 from filmrestore.motion import AGREEMENT, CHANNELS, NEXT, PREVIOUS, VALID, compensate, evidence, flow, luma8
 
 
@@ -134,3 +135,23 @@ def test_a_defect_is_not_matched_away():
     seen = evidence(window, (True,) * 3)[1]
     for neighbour in (PREVIOUS, NEXT):
         assert float(np.abs((seen[neighbour] - window[0])[:, 40:46, 50:56]).mean()) < 0.02
+
+
+@pytest.mark.parametrize("count", [1, 2, 513, 4096])
+def test_means_quantiles_and_medians_are_numpys_own_to_the_bit(count):
+    rng = np.random.default_rng(count)
+    picture = rng.normal(0.4, 0.3, (count, 7, 3)).astype(np.float32)
+    assert motion.channel_mean(picture).tobytes() == picture.mean(axis=2).tobytes()
+    for values in (picture[:, 0, 0].copy(), np.round(picture[:, 1, 1], 1)):  # the second with many that are equal
+        wanted = np.quantile(values, np.linspace(0, 1, 9))
+        assert np.array_equal(motion._quantiles(values, 8), wanted)
+        assert motion._median(values) == np.median(values)
+
+
+def test_flow_remembers_nothing_of_the_call_before():
+    window = [luma8(frame) for frame in moving(2, size=(96, 112)).transpose(0, 2, 3, 1)]
+    other = [luma8(frame) for frame in moving(2, step=(7, 1), size=(64, 200)).transpose(0, 2, 3, 1)]
+    first = flow(*window)
+    flow(*other)
+    flow(window[1], window[0])
+    assert flow(*window).tobytes() == first.tobytes()

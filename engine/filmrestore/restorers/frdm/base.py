@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -72,11 +74,17 @@ def bases(
     for index in wanted:
         scan, hole = window[index : index + 1], inside[index : index + 1]
         if index not in asked:
-            yield Base(scan, torch.zeros_like(scan[:, :1]), hole)
+            yield untouched(scan)
             continue
         picture, trust = next(answers)
         small = _coarse(window, damaged, present, index) if coarse and bool(large(hole).any()) else None
         yield Base(torch.where(hole, picture.to(scan.device), scan), trust.to(scan.device) * hole, hole, small)
+
+
+def untouched(scan: Float[Tensor, "1 3 h w"]) -> Base:
+    """Of a frame that wants nothing."""
+    nothing = torch.zeros_like(scan[:, :1])
+    return Base(scan, nothing, nothing > 0)
 
 
 def _recovered(
@@ -94,7 +102,10 @@ def _recovered(
 
 def spread(mask: Bool[Tensor, "t 1 h w"], radius: int) -> Bool[Tensor, "t 1 h w"]:
     """The mask, wider by so many pixels on each side."""
-    return functional.max_pool2d(mask.float(), 2 * radius + 1, stride=1, padding=radius) > 0
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    planes = mask[:, 0].cpu().numpy().view(np.uint8)
+    wider = np.stack([np.asarray(cv2.dilate(plane, kernel)) for plane in planes])  # by far faster than max_pool2d
+    return torch.from_numpy(wider.view(np.bool_))[:, None].to(mask.device)
 
 
 def _coarse(

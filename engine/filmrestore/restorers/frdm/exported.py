@@ -17,7 +17,7 @@ from .network import BRANCH_MODULES, FrdmNet
 
 
 class ExportedNet:
-    """Takes and gives what `FrdmNet` does, one window and one frame at a time, in float32.
+    """Takes and gives what `FrdmNet` does, in float32; its graphs take one window and one frame at a time.
 
     Windows are five frames long unless the temporal radius is short or modules are left out; the graphs of those are
     made when they are first wanted, by one thread while others wait.
@@ -55,17 +55,17 @@ class ExportedNet:
 
     def denoise(
         self,
-        x: Float[Tensor, "1 3 h w"],
-        sigma: Float[Tensor, 1],
-        scan: Float[Tensor, "1 3 h w"],
-        base: Float[Tensor, "1 3 h w"],
-        matte: Float[Tensor, "1 1 h w"],
-        trust: Float[Tensor, "1 1 h w"],
+        x: Float[Tensor, "n 3 h w"],
+        sigma: Float[Tensor, n],
+        scan: Float[Tensor, "n 3 h w"],
+        base: Float[Tensor, "n 3 h w"],
+        matte: Float[Tensor, "n 1 h w"],
+        trust: Float[Tensor, "n 1 h w"],
         features: list[Tensor],
-    ) -> Float[Tensor, "1 3 h w"]:
+    ) -> Float[Tensor, "n 3 h w"]:
         """See `FrdmNet.denoise`."""
-        (clean,) = self._denoise(x, sigma, scan, base, matte, trust, *features)
-        return clean
+        each = zip(*(plane.unbind() for plane in (x, sigma, scan, base, matte, trust, *features)), strict=True)
+        return torch.cat([self._denoise(*(plane[None] for plane in one))[0] for one in each])
 
     def _guide(self, frames: int, without: frozenset[str]) -> Run:
         key = frames, without.intersection(BRANCH_MODULES)

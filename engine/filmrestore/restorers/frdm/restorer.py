@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from ...frame import Box
 from ..base import Context, Facts, Origin, Restored
 from .ablations import without
-from .base import MARGIN as WIDER
-from .base import Base, bases, spread
+from .base import Base, bases, untouched
 from .calibration import Calibration
 from .exported import running
 from .guidance import Guidance
-from .sampler import sample_bridge
+from .painting import painted
 from .view import View, contained
 from .weights import Weights
 
@@ -35,12 +33,6 @@ FACTS = Facts(
     purpose="dirt, dust, scratches and blotches in running film: takes from neighbour frames what a mark hides",
 )
 
-CORE, MARGIN = 64, 16
-"""The sampler runs in blocks of `CORE` pixels with `MARGIN` around them."""
-LIKELY = 0.2
-"""Confidence from which the sampler is asked: a restore node at its defaults lays in no fainter mark."""
-SHOWN, UNSHOWN = 0.95, 0.85
-"""The neighbours' share in the base from which it stays as it is, and up to which the sampler's picture replaces it."""
 INVENTED = 0.04
 """Net units: a pixel that the sampler moved by more than this, grain apart, is generated."""
 
@@ -135,10 +127,10 @@ class FrdmRestorer:
         if view.known is not None:
             confidence = torch.maximum(confidence, view.known[0])
         if final and self._painter is not None:
-            painted = self._painter(view, confidence, wanted)
+            answers = self._painter(view, confidence, wanted)
         else:
-            painted = self._painted(view, guidance, confidence, wanted)
-        for index, (base, picture) in zip(wanted, painted, strict=True):
+            answers = self._painted(view, guidance, confidence, wanted)
+        for index, (base, picture) in zip(wanted, answers, strict=True):
             yield Answer(picture, confidence[index : index + 1], _origin(base, picture))
 
     def _painted(
@@ -146,49 +138,19 @@ class FrdmRestorer:
     ) -> Iterator[Painted]:
         """Every wanted frame's base, and in "final" what the shipped sampler makes of it."""
         final = view.context.settings.quality == "final"
-        estimates = estimated(view, confidence, wanted, coarse=final and "global" not in view.without)
-        for index, base in zip(wanted, estimates, strict=True):
-            picture = base.picture
-            if final:
-                with view.context.stage("denoise"):
-                    picture = self._sampled(view, guidance, index, base, _unseen(base, confidence[index : index + 1]))
-            yield base, picture
-
-    def _sampled(
-        self, view: View, guidance: Guidance, index: int, base: Base, share: Float[Tensor, "1 1 h w"]
-    ) -> Float[Tensor, "1 3 h w"]:
-        """The base, and of what the sampler makes of it a share, block by block where that is above 0."""
-        picture = base.picture.clone()
-        for core, around in _parts(share[0, 0] > 0):
-            clean = self._walked(view, guidance, index, base, around)
-            top, left = core.y0 - around.y0, core.x0 - around.x0
-            clean = clean[..., top : top + core.height, left : left + core.width]
-            target = picture[(..., *core.slices)]
-            target.copy_(torch.lerp(target, clean, share[(..., *core.slices)]))
-        return picture
-
-    def _walked(self, view: View, guidance: Guidance, index: int, base: Base, part: Box) -> Float[Tensor, "1 3 h2 w2"]:
-        """The end of the bridge in one part of the patch."""
-        cut = (..., *part.slices)
-        scan, start, hole, trust = view.window[:, index][cut], base.picture[cut], base.inside[cut], base.trust[cut]
-        if view.known is not None:  # nobody has to ask whether it is damage, and the scan would be painted again
-            scan = torch.where(spread(view.known[0, index : index + 1] > 0, WIDER)[cut], start, scan)
-        features = [
-            feature[:, index, :, part.y0 // step : part.y1 // step, part.x0 // step : part.x1 // step]
-            for feature, step in zip(guidance.features, (2, 4, 8), strict=True)
-        ]
-        if "guidance" in view.without:
-            features = [torch.zeros_like(feature) for feature in features]
-
-        def model(x: Tensor, sigma: Tensor) -> Tensor:
-            clean: Tensor = self._net.denoise(x, sigma, scan, start, hole.float(), trust, features)
-            return clean
-
-        coarse = None if base.coarse is None else base.coarse[cut]
-        return sample_bridge(model, scan, start, hole, view.noise(index, part), coarse)
+        there = [index for index in wanted if bool(view.present[0, index])]
+        estimates = estimated(view, confidence, there, coarse=final and "global" not in view.without)
+        # What is said of a stand-in nobody reads: it need not be made.
+        found = {index: untouched(view.window[:, index]) for index in wanted} | dict(zip(there, estimates, strict=True))
+        pictures = {index: base.picture for index, base in found.items()}
+        if final:
+            with view.context.stage("denoise"):
+                pictures = painted(self._net, view, guidance, confidence, found)
+        for index in wanted:
+            yield found[index], pictures[index]
 
 
-def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: range, *, coarse: bool) -> list[Base]:
+def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: Sequence[int], *, coarse: bool) -> list[Base]:
     """The bases of the wanted frames, as far as the modules that are on go."""
     with view.context.stage("recovery"):
         return list(
@@ -203,37 +165,10 @@ def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: range, *
         )
 
 
-def _unseen(base: Base, confidence: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 1 h w"]:
-    """0..1, how much of a pixel's clean picture is the sampler's: what is likely damaged and no neighbour shows."""
-    share = ((SHOWN - base.trust) / (SHOWN - UNSHOWN)).clamp(0, 1) * base.inside
-    return share * spread(confidence >= LIKELY, WIDER)
-
-
-def _parts(inside: Bool[Tensor, "h w"]) -> list[tuple[Box, Box]]:
-    """Boxes that hold some of it: (core, core with its margin), clipped to the patch; all of it where that is less."""
-    height, width = inside.shape
-    whole = Box(x0=0, y0=0, x1=width, y1=height)
-    parts = []
-    for y in range(0, height, CORE):
-        for x in range(0, width, CORE):
-            core = Box(x0=x, y0=y, x1=min(x + CORE, width), y1=min(y + CORE, height))
-            if bool(inside[core.slices].any()):
-                parts.append((core, _widened(core, whole)))
-    area = sum(around.width * around.height for _, around in parts)
-    return parts if area < width * height else [(whole, whole)]
-
-
-def _widened(core: Box, limit: Box) -> Box:
-    return Box(
-        x0=max(limit.x0, core.x0 - MARGIN),
-        y0=max(limit.y0, core.y0 - MARGIN),
-        x1=min(limit.x1, core.x1 + MARGIN),
-        y1=min(limit.y1, core.y1 + MARGIN),
-    )
-
-
 def _origin(base: Base, picture: Float[Tensor, "1 3 h w"]) -> UInt8[Tensor, "1 1 h w"]:
     """Generated where the sampler left the base, grain apart; else recovered where the neighbours' share is larger."""
-    invented = functional.avg_pool2d(picture - base.picture, 3, stride=1, padding=1).abs().amax(dim=1, keepdim=True)
+    moved = functional.pad(picture - base.picture, (1, 1, 1, 1))
+    along = moved[..., :-2] + moved[..., 1:-1] + moved[..., 2:]
+    invented = (along[..., :-2, :] + along[..., 1:-1, :] + along[..., 2:, :]).abs().amax(dim=1, keepdim=True) / 9
     origin = torch.where(base.trust >= 0.5, int(Origin.RECOVERED), int(Origin.INTERPOLATED))
     return torch.where(invented > INVENTED, int(Origin.GENERATED), origin).to(torch.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float
@@ -37,22 +38,17 @@ def sample_bridge(
         drawn: Normal noise.
         coarse: The picture restored at a lower resolution, which leads inside large mattes at first.
 
-    Source: a straight path, integrated by diffusers' FlowMatchEulerDiscreteScheduler with these sigmas.
+    Source: a straight path, integrated as by diffusers' FlowMatchEulerDiscreteScheduler with these sigmas, whose import
+    takes longer than a small shot.
     """
-    from diffusers import FlowMatchEulerDiscreteScheduler
-
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
-    scheduler.set_timesteps(sigmas=list(SIGMAS), device=base.device)
     lead = torch.zeros_like(base[:, :1]) if coarse is None else large(inside)
     x = torch.where(inside, base + KAPPA * drawn, scan)
-    for index, timestep in enumerate(scheduler.timesteps):
-        sigma = scheduler.sigmas[index]
+    for sigma, following in pairwise((*SIGMAS, 0.0)):
         if coarse is not None:
-            share = lead * global_share(float(sigma)) ** 3
+            share = lead * global_share(sigma) ** 3
             x = x * (1 - share) + (coarse + sigma * KAPPA * drawn) * share
-        clean = model(x, sigma.expand(len(x)))
-        x = scheduler.step((x - clean) / sigma, timestep, x, return_dict=False)[0]
-        x = torch.where(inside, x, scan)
+        clean = model(x, x.new_full((len(x),), sigma))
+        x = torch.where(inside, x + (following - sigma) * ((x - clean) / sigma), scan)
     return x
 
 
@@ -66,6 +62,9 @@ def global_share(sigma: float) -> float:
 
 def large(inside: Bool[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
     """1 where the matte fills its surroundings, 0 where it is thin or small."""
-    down = functional.avg_pool2d(inside.float(), (LARGE, 1), stride=1, padding=(LARGE // 2, 0))
-    share = functional.avg_pool2d(down, (1, LARGE), stride=1, padding=(0, LARGE // 2))
-    return ((share - 0.75) * 4).clamp(0, 1) * inside
+    half = LARGE // 2
+    counts = functional.pad(inside.float(), (half + 1, half, half + 1, half))
+    for axis in (-1, -2):
+        sums = counts.cumsum(axis)
+        counts = sums.narrow(axis, LARGE, inside.shape[axis]) - sums.narrow(axis, 0, inside.shape[axis])
+    return ((counts / LARGE**2 - 0.75) * 4).clamp(0, 1) * inside
