@@ -16,9 +16,10 @@ from .relief import Float32
 Float64 = NDArray[np.float64]
 
 _AROUND = 20  # pixels around the known part of a mark in which the rest of it is looked for
+_SELDOM, _STILL = 0.3, 0.3  # share of the frames that may show less of a mark than this share of it
 _WIDEST = 9  # pixels of a mark's width
 _CHANCE = 2.0  # mean differences that chance may show
-_ROUNDS = 8  # after which neither layer changes any more
+_ROUNDS = 5  # after which neither layer changes any more
 _SHARE = 0.15  # of a mark's contrast, from which a pixel is of it
 _FAINTEST = 0.006  # net: what nobody sees is left
 _BEYOND = 2  # pixels that a mark may be interrupted by
@@ -45,7 +46,7 @@ def whole_mark(
     known = np.zeros(boxes[0].shape, np.uint8)
     known[rows - y0, columns - x0] = 1
     boxes = _in_one_light(boxes)
-    picture = min(pictures, key=lambda shifts: float(_left([_moved(*pair) for pair in zip(boxes, shifts, strict=True)])))
+    picture = min(pictures, key=lambda shifts: _left(boxes, shifts))
     mark = separated(boxes, ways, picture, sign)
     contrast = float(np.quantile(mark[known > 0], 0.75))
     shown = ((mark > max(_SHARE * contrast, _FAINTEST)) | (known > 0)).astype(np.uint8)
@@ -60,7 +61,7 @@ def separated(boxes: Sequence[Float32], ways: Shifts, picture: Float64, sign: in
     """What a mark adds to the picture, net, never negative; 0 where chance may have left as much.
 
     Each layer in turn is the median, along its way, of what the frames hold without the other one: a speck, or a limb
-    that passes, is in few of them. The picture comes first and last, so that what could be of either is of the picture.
+    that passes, is in few of them. The picture comes first, so that what could be of either is of the picture.
 
     Args:
         boxes: The part of each frame, net luminance, in one light.
@@ -73,13 +74,17 @@ def separated(boxes: Sequence[Float32], ways: Shifts, picture: Float64, sign: in
     along = np.asarray(ways, np.float64)
     mark = np.zeros_like(boxes[0])
     for _ in range(_ROUNDS):
-        ground = _middle([_moved(f - _moved(sign * mark, -w), p) for f, w, p in zip(boxes, along, picture, strict=True)])
-        left = [_moved(f - _moved(ground, -p), w) for f, w, p in zip(boxes, along, picture, strict=True)]
+        signed = np.float32(sign) * mark
+        frames = list(zip(boxes, along, picture, strict=True))
+        ground = _middle([_moved(box - _moved(signed, -own), other) for box, own, other in frames])
+        left = [_moved(box - _moved(ground, -other), own) for box, own, other in frames]
         more = np.float32(sign) * _middle(left)
-        rest = np.mean([np.abs(one - np.float32(sign) * mark) for one in left], axis=0) / np.float32(np.sqrt(len(left)))
+        rest = np.mean([np.abs(one - signed) for one in left], axis=0) / np.float32(np.sqrt(len(left)))
         # Nothing that chance leaves: it would go over from the picture to the mark round by round.
         mark = _thin(np.where(more > np.float32(_CHANCE) * cv2.blur(rest, (_AROUND, _AROUND)), more, np.float32(0)))
-    return mark
+    # What bends or comes and goes is half there in the median.
+    often = _ranked([np.float32(sign) * one for one in left], _SELDOM)
+    return np.asarray(np.where(often > np.float32(_STILL) * mark, mark, 0), np.float32)
 
 
 def _in_one_light(boxes: Sequence[Float32]) -> list[Float32]:
@@ -87,9 +92,10 @@ def _in_one_light(boxes: Sequence[Float32]) -> list[Float32]:
     return [box - np.float32(level - levels[0]) for box, level in zip(boxes, levels, strict=True)]
 
 
-def _left(boxes: Sequence[Float32]) -> np.float32:
-    """What the boxes differ by from what they have in common."""
-    return np.float32(np.abs(np.stack(boxes) - _middle(boxes)).mean())
+def _left(boxes: Sequence[Float32], shifts: Float64) -> float:
+    """What the boxes differ by, on average, from what they have in common along a way."""
+    stack = [_moved(box, shift) for box, shift in zip(boxes, shifts, strict=True)]
+    return float(np.abs(np.stack(stack) - _middle(stack)).mean())
 
 
 def _thin(light: Float32) -> Float32:
@@ -102,8 +108,15 @@ def _moved(box: Float32, way: Float64) -> Float32:
     """The box as it looks from a place shifted by `way`: what lies there comes here."""
     turn = np.array([[1, 0, way[0]], [0, 1, way[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(box, turn, box.shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    moved = cv2.warpAffine(box, turn, box.shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
 
 
 def _middle(stack: Sequence[Float32]) -> Float32:
-    return np.asarray(np.median(np.stack(stack), axis=0), np.float32)
+    return _ranked(stack, 0.5)
+
+
+def _ranked(stack: Sequence[Float32], share: float) -> Float32:
+    """What that share of the frames stays below, pixel by pixel."""
+    place = int(share * len(stack))
+    return np.asarray(np.partition(np.stack(stack), place, axis=0)[place], np.float32)

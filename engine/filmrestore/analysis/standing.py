@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from .gate_hairs import GateHairs, gate_hairs
-from .marks import LastingMark, Marks, Seen, Shifts, View
 from .layers import whole_mark
+from .marks import LastingMark, Marks, Seen, Shifts, View
 from .pieces import FRAMES, REACH, Float64, Glance, Piece, course, local_motion, motion, pieces_of
 from .relief import Float32, relief, without_gate
 
@@ -179,9 +179,7 @@ def _view(
     shown, ways = frames[span], ways[span]
     under = np.array([local_motion(field, frames[here].luma.shape, rows, columns) for field in fields[span]])
     rows, columns = whole_mark(shown, ways, (wholes[span], under), here - span.start, sign, (rows, columns))
-    return View.of(
-        frames[here].number, rows, columns, tuple(frame.number for frame in shown), ways, is_whole=True
-    )
+    return View.of(frames[here].number, rows, columns, tuple(frame.number for frame in shown), ways, is_whole=True)
 
 
 def _without_rims(found: Sequence[Seen]) -> list[Seen]:

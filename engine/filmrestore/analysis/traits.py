@@ -34,6 +34,8 @@ WEIGHTS = {
 }
 BIAS = -6.296
 """Of a logistic regression on lines of known kind, which `tests/benchmarks/lines.py` fits."""
+LEAST = 0.5
+"""Of log odds, what the lesser half of a scratch's looks is below all of them."""
 TRAITS = tuple(WEIGHTS)
 """Names of the traits, in their order."""
 CLIP = 4.0
@@ -44,7 +46,6 @@ _STAY = 0.2  # what a column of wandering costs
 _BESIDE = np.r_[-12:-3, 4:13]  # columns whose picture is watched
 _FLOOR = 1e-3  # net: what no scan is quieter than
 _RENEWED = 0.8  # from which on a line is renewed beyond doubt
-_LEAST = 0.5  # of log odds, what the lesser half of a scratch's looks is below all of them
 _WIDTH = np.arange(-1, 2)  # columns in which the contrast of a line lies
 _HALF = np.array([-0.5, 0.0, 0.5])  # columns within which the picture's way is known
 
@@ -175,4 +176,4 @@ def certainty(each: NDArray[np.float64]) -> float:
     By the half of the looks that speak least for it: a post that a scratch passes once looks like one that once.
     """
     odds = np.sort(each @ np.array(list(WEIGHTS.values())) + BIAS)
-    return float(1 / (1 + np.exp(-(odds[: (len(odds) + 1) // 2].mean() + _LEAST))))
+    return float(1 / (1 + np.exp(-(odds[: (len(odds) + 1) // 2].mean() + LEAST))))
