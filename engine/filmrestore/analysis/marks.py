@@ -150,17 +150,17 @@ class Marks:
 
     def add(self, seen: list[Seen]) -> None:
         """What one look saw; looks come in the order of the film."""
-        link(self._tracks, seen, lambda before, one: _is_same(before.view, one.view))
+        link(self._tracks, seen, _is_seen_again)
 
     def finish(self, step: int) -> tuple[LastingMark, ...]:
         """The marks; `step` is said of them."""
         return tuple(_mark(track, step) for track in self._tracks)
 
 
-def link(tracks: list[list[T]], seen: Iterable[T], is_same: Callable[[T, T], bool]) -> None:
-    """Adds what one look saw to the tracks: each to the first whose last it is the same as, or to a new one."""
+def link(tracks: list[list[T]], seen: Iterable[T], is_same: Callable[[list[T], T], bool]) -> None:
+    """Adds what one look saw to the tracks: each to the first that it is the same as, or to a new one."""
     for one in seen:
-        track = next((track for track in tracks if is_same(track[-1], one)), None)
+        track = next((track for track in tracks if is_same(track, one)), None)
         if track is None:
             tracks.append([one])
         else:
@@ -183,6 +183,12 @@ def _mark(track: list[Seen], step: int) -> LastingMark:
         step=step,
         certainty=certainty_of(len({one.view.number for one in track})),
     )
+
+
+def _is_seen_again(track: list[Seen], one: Seen) -> bool:
+    """Whether it is a mark of that track: any part of it that one of its last two looks saw."""
+    looks = sorted({seen.view.number for seen in track})[-2:]
+    return any(_is_same(seen.view, one.view) for seen in track if seen.view.number in looks)
 
 
 def _is_same(before: View, view: View) -> bool:
