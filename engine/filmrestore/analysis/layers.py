@@ -52,9 +52,12 @@ def whole_mark(
     shown = ((mark > max(_SHARE * contrast, _FAINTEST)) | (known > 0)).astype(np.uint8)
     bridged = cv2.morphologyEx(shown, cv2.MORPH_CLOSE, np.ones((2 * _BEYOND + 1, 2 * _BEYOND + 1), np.uint8))
     _, labels = cv2.connectedComponents(bridged, connectivity=8)
-    held = np.isin(labels, np.unique(labels[known > 0])) & (shown > 0)
-    found = np.nonzero(held)
-    return found[0] + y0, found[1] + x0
+    found = np.nonzero(np.isin(labels, np.unique(labels[known > 0])) & (shown > 0))
+    rows, columns = found[0] + y0, found[1] + x0
+    inside = np.ones(len(rows), np.bool_)
+    for x, y in np.asarray(ways):  # nothing is said of what is out of some frame
+        inside &= (rows + y >= 0) & (rows + y < height) & (columns + x >= 0) & (columns + x < width)
+    return (rows[inside], columns[inside]) if inside.any() else crest
 
 
 def separated(boxes: Sequence[Float32], ways: Shifts, picture: Float64, sign: int) -> Float32:

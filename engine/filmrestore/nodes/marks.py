@@ -27,7 +27,7 @@ _SHARE = 0.12
 """Of a mark's own contrast, from which a pixel belongs to it."""
 _SHOWS = 1.5
 """Mean differences in the picture beside it, from which it does."""
-_PLAIN = 2.0
+_PLAIN = 3.0
 """Mean differences beside a mark in its contrast, from which the picture there is plain enough to tell its rim."""
 _MOST = 2.0
 """Of its own contrast, from which a pixel is of the picture."""
