@@ -18,6 +18,8 @@ Mask = NDArray[np.bool_]
 
 _WIDE = 3
 """Pixels on either side of its crest that a mark may cover."""
+_BEYOND = 1
+"""... and beyond its pixels where all of these are known."""
 _CLEAR = 2
 """Pixels beyond these that its blur may reach: the picture is looked at past them."""
 _PICTURE = 7
@@ -67,9 +69,10 @@ def _shown(luma: F32, crest: NDArray[np.uint8], sign: int, *, is_whole: bool) ->
 
     Args:
         crest: 1 there.
-        is_whole: Whether it is all of the mark: over a busy picture nothing more is taken.
+        is_whole: Whether it is all of the mark: beside that there is its blur.
     """
-    near, clear, beside = (_grown(crest, by) for by in (_WIDE, _WIDE + _CLEAR, _REACH))
+    wide = _BEYOND if is_whole else _WIDE
+    near, clear, beside = (_grown(crest, by) for by in (wide, wide + _CLEAR, _REACH))
     sound = (beside > clear).astype(np.float32)
     size = (2 * _REACH + 1, 2 * _REACH + 1)
     weight = np.maximum(cv2.blur(sound, size, borderType=cv2.BORDER_CONSTANT), np.float32(1e-6))
@@ -80,6 +83,10 @@ def _shown(luma: F32, crest: NDArray[np.uint8], sign: int, *, is_whole: bool) ->
     contrast = float(np.quantile(away[crest > 0], 0.75))
     least = np.maximum(max(_SHARE * contrast, _FAINTEST), np.float32(_SHOWS) * unrest)
     held = (near > 0) & (away > least)
+    if is_whole:
+        shown = held | (crest > 0)
+        rim = (_grown(shown.astype(np.uint8), 1) > 0) & (away > 0) & (contrast > _PLAIN * unrest)
+        return np.asarray(shown | rim, np.bool_)
     core = (_grown(crest, 1) > 0) & (away > max(_SHARE * contrast, _FAINTEST)) & (away < _MOST * max(contrast, 0))
     count, labels = cv2.connectedComponents((held | core).astype(np.uint8), connectivity=8)
     joined = np.zeros(count, np.bool_)
@@ -87,8 +94,7 @@ def _shown(luma: F32, crest: NDArray[np.uint8], sign: int, *, is_whole: bool) ->
     joined[0] = False
     shown = joined[labels]
     # What is left of its blur would be drawn over its place.
-    shown = shown | ((_grown(shown.astype(np.uint8), 1) > 0) & (away > 0))
-    return np.asarray((crest > 0) | (shown & (contrast > _PLAIN * unrest)) if is_whole else shown, np.bool_)
+    return np.asarray(shown | ((_grown(shown.astype(np.uint8), 1) > 0) & (away > 0)), np.bool_)
 
 
 def _grown(mask: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
