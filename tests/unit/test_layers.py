@@ -88,6 +88,4 @@ def test_where_a_hair_bends_only_what_keeps_to_one_way_is_taken() -> None:
 def test_where_neither_moves_no_more_than_the_crest_is_known() -> None:
     ways = np.zeros((FRAMES, 2), int)
     rows, columns = whole_mark(shot(STILL, ways, BENT), ways, (STILL,), HERE, -1, known())
-    assert {*zip(rows.tolist(), columns.tolist(), strict=True)} == {
-        *zip(*(at.tolist() for at in known()), strict=True)
-    }
+    assert {*zip(rows.tolist(), columns.tolist(), strict=True)} == {*zip(*(at.tolist() for at in known()), strict=True)}
