@@ -107,7 +107,7 @@ def coarse(luma: Float32) -> Bytes:
 
 
 def _bytes(luma: Float32) -> Bytes:
-    return np.clip(luma * np.float32(LUMA_GAIN) + np.float32(0.5), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(luma * np.float32(LUMA_GAIN) + np.float32(0.5), 0, 255).astype(np.uint8))
 
 
 def motion(frames: Sequence[Glance], here: int) -> tuple[list[Float32], Float64]:

@@ -173,8 +173,8 @@ def _shown(tube: F32, scratch: LastingScratch, scale: float) -> Mask:
     left, right = (side + scratch.width / 2 + _LOOSE * scale for side in scratch.beside)
     bundle = (away >= -left) & (away <= right)
     for width in (scale, scratch.width + sum(scratch.beside)):
-        near, along = (_Evidence.of(sign * tube, width, beside, scale, rows) for rows in (_ALONG, _ALONG_BUNDLE))
-        shown |= near.pieces(bundle, scale) | along.pieces(bundle & (near.smooth > 0), scale)
+        short, long = (_Evidence.of(sign * tube, width, beside, scale, rows) for rows in (_ALONG, _ALONG_BUNDLE))
+        shown |= short.pieces(bundle, scale) | long.pieces(bundle & (short.smooth > 0), scale)
     return shown
 
 
