@@ -1,15 +1,16 @@
-"""Fits the weights of `analysis.traits` and says how they tell scratches: `python lines.py TRAIN PIECES [STILLS]`.
+"""Fits the weights of `analysis.traits` and says how they tell scratches: `python lines.py TRAIN PIECES [ROUNDS]`.
 
 TRAIN is a folder of clean footage for training (video/, stills/), nothing of which any bench shows. Every clip gets
-grain and, three times in four, damage with exact masks: the degrade node's, or pasted pieces of which the bench has
-none; stills are panned, shaken or stand. Prints the weights, and by cross-validation over clips how many lines of each
-kind are found at each certainty.
+grain and, five times in six, damage with exact masks: the degrade node's, or pasted pieces of which the bench has
+none, bundles of hairlines among them; stills are panned, shaken or stand. Each of the two rounds shows other parts of
+the clips, and other stills. Prints the weights, and by cross-validation over clips how many lines of each kind are
+found at each certainty.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from filmrestore.analysis import columns
 from filmrestore.analysis.ridges import strips_of
-from filmrestore.analysis.traits import TRAITS
+from filmrestore.analysis.traits import LEAST, TRAITS
 from filmrestore.bench.clips import DAMAGE, FRAME_WIDTH, SCANNER_BLUR, _grained
 from filmrestore.bench.light import to_linear
 from filmrestore.bench.paste import Pieces, _trimmed, paste
@@ -28,16 +29,22 @@ from filmrestore.damage import Damage
 
 F32 = NDArray[np.float32]
 FRAMES = 14
+ROUNDS = ((7, (0, 45), slice(0, 44)), (9, (22, 70), slice(44, 84)))
+"""Of each round: its seed, the first frames of its parts of every clip, and its stills."""
 NEAR = 3  # columns within which a line is on a scratch
 
 
 @dataclass
 class Line:
-    """One line that was followed: its clip, mean traits, and the share of it that lies on a scratch."""
+    """One line that was followed: its clip, its traits in each look, and the share of it that lies on a scratch."""
 
     clip: str
     traits: NDArray[np.float64]
     on_scratch: float
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        return np.asarray(self.traits.mean(axis=0), np.float64)
 
 
 class Recorder(columns.ScratchFinder):
@@ -101,7 +108,8 @@ class OtherPieces(Pieces):
 
 def lines_of(clip: str, frames: list[F32], pieces: Pieces, rng: np.random.Generator) -> Iterator[Line]:
     """Every line of one clip, damaged or not."""
-    grain, kind = str(rng.choice(["fine", "coarse"])), str(rng.choice(["none", "model", "model", "pieces"]))
+    grain = str(rng.choice(["fine", "coarse"]))
+    kind = str(rng.choice(["none", "model", "model", "pieces", "pieces", "pieces"]))
     linear = [to_linear(_grained(frame, grain, rng)) for frame in frames]
     height, width = linear[0].shape[:2]
     damaged = pasted(linear, pieces, rng) if kind == "pieces" else modelled(linear, kind == "model", rng)
@@ -112,7 +120,7 @@ def lines_of(clip: str, frames: list[F32], pieces: Pieces, rng: np.random.Genera
         truth[number] = scratches > 0.05
     finder.finish()
     for track in finder.tracks:
-        yield Line(clip, track.traits / track.paths, _share(track, truth, height))
+        yield Line(clip, np.array(track.traits), _share(track, truth, height))
 
 
 def pasted(linear: list[F32], pieces: Pieces, rng: np.random.Generator) -> Iterator[tuple[F32, F32]]:
@@ -168,33 +176,41 @@ def fitted(values: NDArray[np.float64], wanted: NDArray[np.bool_]) -> NDArray[np
     return np.append(plain, weights[-1] - plain @ mean)
 
 
+def parts(train: Path, firsts: tuple[int, ...], stills: slice) -> list[tuple[Path, int | None]]:
+    """Each clip with its first frame, and each still without one."""
+    shuffled = np.random.default_rng(11).permutation(sorted((train / "stills").iterdir()))
+    clips = [(path, first) for path in sorted((train / "video").iterdir()) for first in firsts]
+    return [*clips, *((path, None) for path in shuffled[stills])]
+
+
 def main() -> None:
     cv2.setNumThreads(1)
-    rng = np.random.default_rng(5)
-    train, count = Path(sys.argv[1]), int(sys.argv[3]) if len(sys.argv) > 3 else 80
-    stills = rng.permutation(sorted((train / "stills").iterdir()))[:count]
-    jobs: list[tuple[str, Callable[[], list[F32]]]] = [
-        (path.name, lambda path=path, first=first: footage(path, first))  # type: ignore[misc]
-        for path in sorted((train / "video").iterdir())
-        for first in (0, 45)
-    ]
-    jobs += [(path.name, lambda path=path: moved_still(path, rng)) for path in stills]  # type: ignore[misc]
+    train, count = Path(sys.argv[1]), int(sys.argv[3]) if len(sys.argv) > 3 else len(ROUNDS)
     pieces, lines = OtherPieces(Path(sys.argv[2])), list[Line]()
-    for name, load in jobs:
-        frames = load()
-        if len(frames) == FRAMES:
-            lines += lines_of(name, frames, pieces, rng)
+    for seed, firsts, stills in ROUNDS[:count]:
+        for number, (path, first) in enumerate(parts(train, firsts, stills)):
+            rng = np.random.default_rng([seed, number])
+            frames = moved_still(path, rng) if first is None else footage(path, first)
+            if len(frames) == FRAMES:
+                lines += lines_of(path.name, frames, pieces, rng)
     report([line for line in lines if line.on_scratch > 0.5 or line.on_scratch < 0.1])
 
 
+def certainty(traits: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """As `analysis.traits.certainty` has it, with other weights."""
+    odds = np.sort(traits @ weights[:-1] + weights[-1])
+    return float(1 / (1 + np.exp(-(odds[: (len(odds) + 1) // 2].mean() + LEAST))))
+
+
 def report(lines: list[Line]) -> None:
-    values, clips = np.array([line.traits for line in lines]), sorted({line.clip for line in lines})
+    values, clips = np.array([line.mean for line in lines]), sorted({line.clip for line in lines})
     wanted = np.array([line.on_scratch > 0.5 for line in lines])
     fold = np.array([clips.index(line.clip) % 5 for line in lines])
     chance = np.zeros(len(lines))
     for part in range(5):
         weights = fitted(values[fold != part], wanted[fold != part])
-        chance[fold == part] = 1 / (1 + np.exp(-(values[fold == part] @ weights[:-1] + weights[-1])))
+        for place in np.flatnonzero(fold == part):
+            chance[place] = certainty(lines[place].traits, weights)
     print(f"{wanted.sum()} lines on scratches, {(~wanted).sum()} on the picture, of {len(clips)} clips")
     for least in (0.5, 0.7, 0.8, 0.9, 0.95, 0.98):
         found, false = (chance[wanted] >= least).mean(), (chance[~wanted] >= least)

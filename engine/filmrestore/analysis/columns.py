@@ -10,9 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from . import bundles
+from .drift import Drift, drifts_of
 from .paths import Path, find_paths
 from .ridges import reduction, ridges
-from .traits import TRAITS, Look, certainty, support, traits
+from .traits import Look, certainty, support, traits, ways_of
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -36,6 +38,7 @@ class LastingScratch(msgspec.Struct, frozen=True, kw_only=True):
         columns: For each of them its column at `KNOTS` heights, pixels from the left.
         top, bottom: Rows between which it was seen in any of them.
         width: Pixels.
+        beside: Pixels left and right of it up to which other hairlines of its bundle run.
         polarity: "light" or "dark" against the picture.
         strength: Mean difference to the picture beside it, net, never negative.
         certainty: Probability that it is none of the picture's own edges.
@@ -51,6 +54,7 @@ class LastingScratch(msgspec.Struct, frozen=True, kw_only=True):
     polarity: str
     strength: float
     certainty: float
+    beside: tuple[float, float] = (0.0, 0.0)
 
     @property
     def certain(self) -> bool:
@@ -73,7 +77,8 @@ class _Track:
     bottom: int = 0
     paths: int = 0
     unseen: int = 0
-    traits: Float64 = field(default_factory=lambda: np.zeros(len(TRAITS)))
+    traits: list[Float64] = field(default_factory=list)  # of every path
+    stirred: Float64 = field(default_factory=lambda: np.zeros(2 * bundles.REACH + 1))
     width: float = 0.0
     strength: float = 0.0
 
@@ -146,13 +151,14 @@ class ScratchFinder:
             found += find_paths(evidence, sign, shortest)
         for track in self._tracks:
             track.strips, track.unseen = set(), track.unseen + 1
+        drifts = drifts_of([look.strips for look in looks], here) if found else []
         for path in sorted(found, key=lambda path: -path.score):
-            self._link(path, looks, here)
+            self._link(path, looks, drifts, here)
         for track in [track for track in self._tracks if track.unseen > self.GAP]:
             self._tracks.remove(track)
             self._close(track)
 
-    def _link(self, path: Path, looks: list[Look], here: int) -> None:
+    def _link(self, path: Path, looks: list[Look], drifts: list[Drift], here: int) -> None:
         """Gives the path to the nearest line of its sign; a line in pieces takes several."""
         columns = path.columns - 0.5 * (looks[here].widths[path.strips, path.columns] % 2 == 0)
         heights = np.linspace(0, len(looks[0].strips) - 1, KNOTS)
@@ -175,16 +181,20 @@ class ScratchFinder:
         track.strips |= set(path.strips.tolist())
         track.unseen, track.paths = 0, track.paths + 1
         track.top, track.bottom = min(track.top, path.top), max(track.bottom, int(path.strips[-1]) + 1)
-        track.traits = track.traits + traits(looks, here, path)
+        ways = ways_of(looks, path)
+        track.traits.append(traits(looks, drifts, ways, here, path))
+        track.stirred = track.stirred + bundles.stir([look.strips for look in looks], ways, here, path)
         track.width += float(looks[here].widths[path.strips, path.columns].mean())
         track.strength += float(np.abs(looks[here].contrast[path.strips, path.columns]).mean())
 
     def _close(self, track: _Track) -> None:
-        sure = certainty(track.traits / track.paths)
+        sure = certainty(np.array(track.traits))
         if len(track.frames) < self.LASTS or sure < self.FAINT / 4:
             return
         strips = len(self._looks[0].strips)
-        reach = self.EVERY - 1  # it may begin and end anywhere between two looks
+        width = track.width / track.paths
+        left, right = (max(0.0, side - width / 2) for side in bundles.extent(track.stirred / track.paths))
+        reach = 2 * self.EVERY - 1  # it may begin and end before it is seen: where it shows, each frame says
         self._done.append(
             LastingScratch(
                 first=max(self._reel[0], track.frames[0] - reach),
@@ -193,7 +203,8 @@ class ScratchFinder:
                 columns=tuple(tuple(round(float(c), 1) for c in self._full(knots)) for knots in track.knots),
                 top=self._height * track.top // strips,
                 bottom=self._height * track.bottom // strips,
-                width=round(track.width / track.paths * self._step, 1),
+                width=round(width * self._step, 1),
+                beside=(round(left * self._step, 1), round(right * self._step, 1)),
                 polarity="light" if track.sign > 0 else "dark",
                 strength=round(track.strength / track.paths, 5),
                 certainty=round(sure, 3),

@@ -226,7 +226,7 @@ class GateHairs:
 
     def add(self, seen: Sequence[GateHair]) -> None:
         """What one look saw; looks come in the order of the film."""
-        link(self._tracks, seen, _is_same)
+        link(self._tracks, seen, lambda track, one: _is_same(track[-1], one))
 
     def finish(self, step: int) -> Iterator[LastingMark]:
         """The marks; `step` is said of them. A frame is shown as the look that came last has it."""

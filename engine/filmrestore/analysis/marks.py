@@ -33,6 +33,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         bits: Its crest in that box, one bit a pixel, rows after one another, deflated, in base 64.
         frames: Frames around that show it too, ascending.
         shifts: For each of them (x, y) of the mark against this frame, pixels.
+        is_whole: Whether the bits are all of it and not its crest alone.
     """
 
     number: int
@@ -43,17 +44,37 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     bits: str
     frames: tuple[int, ...]
     shifts: tuple[tuple[int, int], ...]
+    is_whole: bool = False
 
     @classmethod
-    def of(cls, number: int, rows: Rows, columns: Rows, frames: tuple[int, ...], shifts: Shifts) -> View:
-        """From the pixels of a crest."""
+    def of(
+        cls,
+        number: int,
+        rows: Rows,
+        columns: Rows,
+        frames: tuple[int, ...],
+        shifts: Shifts,
+        *,
+        is_whole: bool = False,
+    ) -> View:
+        """From the pixels of a crest, or of a whole mark."""
         y, x = int(rows.min()), int(columns.min())
         crest = np.zeros((int(rows.max()) + 1 - y, int(columns.max()) + 1 - x), np.bool_)
         crest[rows - y, columns - x] = True
         packed = base64.b64encode(zlib.compress(np.packbits(crest).tobytes(), 9)).decode()
         pairs = tuple((int(dx), int(dy)) for dx, dy in shifts)
         height, width = crest.shape
-        return cls(number=number, x=x, y=y, width=width, height=height, bits=packed, frames=frames, shifts=pairs)
+        return cls(
+            number=number,
+            x=x,
+            y=y,
+            width=width,
+            height=height,
+            bits=packed,
+            frames=frames,
+            shifts=pairs,
+            is_whole=is_whole,
+        )
 
     @property
     def rests(self) -> bool:
@@ -84,6 +105,11 @@ class LastingMark(msgspec.Struct, frozen=True, kw_only=True):
     views: tuple[View, ...]
     step: int = 1
     certainty: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its pixels are all of it: a crest has more beside it."""
+        return any(view.is_whole for view in self.views)
 
     @property
     def certain(self) -> bool:
@@ -124,17 +150,17 @@ class Marks:
 
     def add(self, seen: list[Seen]) -> None:
         """What one look saw; looks come in the order of the film."""
-        link(self._tracks, seen, lambda before, one: _is_same(before.view, one.view))
+        link(self._tracks, seen, _is_seen_again)
 
     def finish(self, step: int) -> tuple[LastingMark, ...]:
         """The marks; `step` is said of them."""
         return tuple(_mark(track, step) for track in self._tracks)
 
 
-def link(tracks: list[list[T]], seen: Iterable[T], is_same: Callable[[T, T], bool]) -> None:
-    """Adds what one look saw to the tracks: each to the first whose last it is the same as, or to a new one."""
+def link(tracks: list[list[T]], seen: Iterable[T], is_same: Callable[[list[T], T], bool]) -> None:
+    """Adds what one look saw to the tracks: each to the first that it is the same as, or to a new one."""
     for one in seen:
-        track = next((track for track in tracks if is_same(track[-1], one)), None)
+        track = next((track for track in tracks if is_same(track, one)), None)
         if track is None:
             tracks.append([one])
         else:
@@ -159,10 +185,17 @@ def _mark(track: list[Seen], step: int) -> LastingMark:
     )
 
 
+def _is_seen_again(track: list[Seen], one: Seen) -> bool:
+    """Whether it is a mark of that track: any part of it that one of its last two looks saw."""
+    looks = sorted({seen.view.number for seen in track})[-2:]
+    return any(_is_same(seen.view, one.view) for seen in track if seen.view.number in looks)
+
+
 def _is_same(before: View, view: View) -> bool:
-    """Whether two views are of one mark: in both, much of the smaller lies near the other."""
-    if before.number == view.number:
-        return False
+    """Whether two views are of one mark: in both, much of the smaller lies near the other.
+
+    Two of one frame may be: where a mark was seen in two parts, each may have been followed to the whole.
+    """
     gap_x = max(before.x, view.x) - min(before.x + before.width, view.x + view.width)
     gap_y = max(before.y, view.y) - min(before.y + before.height, view.y + view.height)
     if max(gap_x, gap_y) > _NEAR:

@@ -46,17 +46,19 @@ class Glance:
         number: Of the frame.
         reliefs: Dark, light; see `relief`, in bytes.
         small: What motion is measured in.
+        luma: Its net luminance times `LUMA_GAIN`.
     """
 
     number: int
     reliefs: tuple[Bytes, Bytes]
     small: Bytes
+    luma: Bytes
 
     @classmethod
     def of(cls, number: int, luma: Float32, dark: Float32, light: Float32) -> Glance:
         """From the frame's net luminance and its reliefs."""
         kept = (np.round(plane * np.float32(_STEP)).astype(np.uint8) for plane in (dark, light))
-        return cls(number, (next(kept), next(kept)), coarse(luma))
+        return cls(number, (next(kept), next(kept)), coarse(luma), _bytes(luma))
 
     def relief(self, sign: int) -> Float32:
         """Its relief of one sign (0 dark, 1 light), bounded by `MOST`."""
@@ -101,8 +103,11 @@ def coarse(luma: Float32) -> Bytes:
     """What motion is measured in: 8 bits, no wider than need be, without thin things."""
     step = max(1, round(luma.shape[1] / FLOW_WIDTH))
     small = cv2.resize(luma, (luma.shape[1] // step, luma.shape[0] // step), interpolation=cv2.INTER_AREA)
-    codes = np.clip(small * np.float32(LUMA_GAIN) + np.float32(0.5), 0, 255).astype(np.uint8)
-    return np.asarray(cv2.medianBlur(codes, COARSE), np.uint8)
+    return np.asarray(cv2.medianBlur(_bytes(small), COARSE), np.uint8)
+
+
+def _bytes(luma: Float32) -> Bytes:
+    return np.asarray(np.clip(luma * np.float32(LUMA_GAIN) + np.float32(0.5), 0, 255).astype(np.uint8))
 
 
 def motion(frames: Sequence[Glance], here: int) -> tuple[list[Float32], Float64]:
@@ -186,20 +191,32 @@ def _measured(
     crest[rows - y0, columns - x0] = 1 / len(rows)
     parts = [plane[y0 : y1 + 2 * REACH, x0 : x1 + 2 * REACH] for plane in padded]
     scores = np.stack([cv2.matchTemplate(part, crest, cv2.TM_CCORR) for part in parts]).astype(np.float64)
-    # Of all ways that fit as well, the one nearest to the picture's: what stays is to be shown.
-    pull = np.linalg.norm(_OFFSETS[None] - np.clip(wholes, -REACH, REACH)[:, None, None], axis=3)
-    best = (scores - _PULL * size * pull).reshape(len(planes), -1).argmax(axis=1)
-    own = scores.reshape(len(planes), -1)[np.arange(len(planes)), best]
-    way = _OFFSETS.reshape(-1, 2)[best].astype(int)
+    way, own, span = course(scores, size, wholes, here)
     local = np.array([local_motion(field, planes[here].shape, rows, columns) for field in fields])
     whole = _followed(scores, planes, rows, columns, wholes)
     picture = np.maximum(whole, _followed(scores, planes, rows, columns, local))
+    return Piece(rows, columns, scores, picture, whole, way, own, span.start, span.stop - 1)
+
+
+def course(scores: Float64, size: float, wholes: Float64, here: int) -> tuple[Shifts, Float64, slice]:
+    """Where something goes by what stands out at each shift in each frame: its way, what it shows, and the frames.
+
+    Args:
+        scores: See `Piece`.
+        size: Its relief in its own frame.
+        wholes: Where the picture goes as a whole.
+        here: Place of its own frame.
+    """
+    # Of all ways that fit as well, the one nearest to the picture's: what stays is to be shown.
+    pull = np.linalg.norm(_OFFSETS[None] - np.clip(wholes, -REACH, REACH)[:, None, None], axis=3)
+    best = (scores - _PULL * size * pull).reshape(len(scores), -1).argmax(axis=1)
+    own = scores.reshape(len(scores), -1)[np.arange(len(scores)), best]
     first, last = here, here
     while first > 0 and own[first - 1] >= _THERE * size:
         first -= 1
-    while last < len(planes) - 1 and own[last + 1] >= _THERE * size:
+    while last < len(scores) - 1 and own[last + 1] >= _THERE * size:
         last += 1
-    return Piece(rows, columns, scores, picture, whole, way, own, first, last)
+    return _OFFSETS.reshape(-1, 2)[best].astype(int), own, slice(first, last + 1)
 
 
 def local_motion(field: Float32, shape: tuple[int, ...], rows: Rows, columns: Rows) -> Float64:

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .gate_hairs import GateHairs, gate_hairs
+from .layers import whole_mark
 from .marks import LastingMark, Marks, Seen, Shifts, View
-from .pieces import FRAMES, REACH, Float64, Glance, Piece, motion, pieces_of
+from .pieces import FRAMES, REACH, Float64, Glance, Piece, course, local_motion, motion, pieces_of
 from .relief import Float32, relief, without_gate
 
 _LONG = 24  # pixels of a piece that may be known by its trembling
@@ -96,7 +97,7 @@ def standing_marks(frames: Sequence[Glance], here: int, fields: Sequence[Float32
             if _stands(mark[0], wholes) or sum(len(piece.rows) for piece in mark) >= _MANY:
                 full = frames[here].reliefs[sign]
                 size = max(float(np.quantile(full[piece.rows, piece.columns], 0.9)) for piece in mark)
-                found.append(Seen(2 * sign - 1, size, _view(mark, frames, here)))
+                found.append(Seen(2 * sign - 1, size, _view(mark, frames, fields, wholes, here, 2 * sign - 1)))
     return _without_rims(found)
 
 
@@ -168,11 +169,17 @@ def _touches(piece: Piece, other: Piece, gap: int) -> bool:
     return bool(np.abs(one[:, None] - two[None]).max(axis=2).min() <= gap)
 
 
-def _view(mark: Sequence[Piece], frames: Sequence[Glance], here: int) -> View:
+def _view(
+    mark: Sequence[Piece], frames: Sequence[Glance], fields: Sequence[Float32], wholes: Float64, here: int, sign: int
+) -> View:
+    """A mark as all of its pieces have it, which go one way: what hides one of them seldom hides the others."""
     rows, columns = (np.concatenate([getattr(piece, name) for piece in mark]) for name in ("rows", "columns"))
-    seed = mark[0]
-    numbers = tuple(frame.number for frame in frames[seed.span])
-    return View.of(frames[here].number, rows, columns, numbers, seed.way[seed.span])
+    scores = np.average([piece.scores for piece in mark], axis=0, weights=[len(piece.rows) for piece in mark])
+    ways, _, span = course(scores, float(scores[here, REACH, REACH]), wholes, here)
+    shown, ways = frames[span], ways[span]
+    under = np.array([local_motion(field, frames[here].luma.shape, rows, columns) for field in fields[span]])
+    rows, columns = whole_mark(shown, ways, (wholes[span], under), here - span.start, sign, (rows, columns))
+    return View.of(frames[here].number, rows, columns, tuple(frame.number for frame in shown), ways, is_whole=True)
 
 
 def _without_rims(found: Sequence[Seen]) -> list[Seen]:

@@ -19,6 +19,7 @@ from .windows import Unit
 
 F32 = NDArray[np.float32]
 Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
 Lasting = LastingScratch | LastingMark
 
 _GUESS = 0.5
@@ -39,6 +40,12 @@ _SHORTEST = 10
 """Rows of a piece of a line; what is shorter is left to the restorer."""
 _ASIDE = 1
 """Columns that a line may wander within a frame from the way that the analysis has, shifted as a whole."""
+_BUNDLE = 3
+"""Columns beside a line from which on there are hairlines of their own."""
+_LOOSE = 3
+"""Columns that a bundle may reach farther in a frame than all frames have it."""
+_ALONG_BUNDLE = 31
+"""Rows over which hairlines of a bundle are averaged, too: over a busy picture none of them shows in fewer."""
 _NEAR = 41
 """Rows over which the picture's unrest is measured."""
 _BUSY = 2.5
@@ -125,7 +132,7 @@ def line_map(frame: Frame, scratches: Iterable[LastingScratch], colour: Colour) 
     for scratch in scratches:
         way = np.interp(np.arange(height), np.linspace(0, height - 1, KNOTS), scratch.columns_at(frame.number))
         columns = np.floor(way + 0.5).astype(np.intp)
-        half = round(scale * (_REACH + _FLANK) + scratch.width)
+        half = round(scale * (_REACH + _FLANK) + scratch.width + max(scratch.beside))
         left = max(0, int(columns.min()) - half)
         right = min(width, int(columns.max()) + half + 1)
         if right - left <= 2 * half * 0.6:  # the line has left the frame
@@ -148,32 +155,64 @@ def _straight(picture: F32, columns: Rows, half: int) -> F32:
     return np.asarray(picture[np.arange(len(picture))[:, None], np.clip(at, 0, picture.shape[1] - 1)], np.float32)
 
 
-def _shown(tube: F32, scratch: LastingScratch, scale: float) -> NDArray[np.bool_]:
-    """The pixels of a straightened line."""
+def _shown(tube: F32, scratch: LastingScratch, scale: float) -> Mask:
+    """The pixels of a straightened line and of the hairlines beside it."""
     sign = np.float32(1 if scratch.polarity == "light" else -1)
-    half = tube.shape[1] // 2
-    reach, widest = round(scale * _REACH), max(1.0, scratch.width)
-    away = sign * _against_sides(tube, widest, scale)
-    smooth = cv2.blur(away, (1, round(_ALONG * scale)), borderType=cv2.BORDER_REFLECT)
-    beside = np.abs(np.concatenate([smooth[:, : half - reach], smooth[:, half + reach + 1 :]], axis=1))
-    noise = 1.4826 * np.median(beside)
-    middle = smooth[:, half - reach : half + reach + 1]
-    most = max(6 * float(noise), scratch.strength)  # one bright spot is no line
-    shift = int(np.minimum(middle, most).sum(axis=0).argmax()) - reach
-    aside = round(_ASIDE * scale)
-    near = np.minimum(smooth, most)[:, half + shift - aside : half + shift + aside + 1]
-    way = _way(near, round(_BLOCK * scale), float(noise)) + shift - aside
-    core = np.abs(np.arange(-half, half + 1)[None] - way[:, None]) <= widest / 2 + scale
-    # Where the picture is busy a line has to show more.
-    busy = cv2.blur(beside.mean(axis=1, keepdims=True), (1, round(_NEAR * scale)), borderType=cv2.BORDER_REFLECT)
-    limit = np.maximum(np.maximum(noise, _BUSY * busy), np.float32(_FAINTEST / _SHOWS))
-    weak = (core & (smooth > _SHOWS * limit)).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
-    strong = np.zeros(count, np.bool_)
-    strong[labels[core & (smooth > _STARTS * limit)]] = True
-    strong &= stats[:, cv2.CC_STAT_HEIGHT] >= round(_SHORTEST * scale)
-    strong[0] = False
-    return np.asarray(strong[labels], np.bool_)
+    half, aside = tube.shape[1] // 2, round(_ASIDE * scale)
+    beside = round(scale * _REACH + max(scratch.beside))
+    line = _Evidence.of(sign * tube, max(1.0, scratch.width), beside, scale)
+    middle = np.minimum(line.smooth, max(6 * line.noise, scratch.strength))  # one bright spot is no line
+    reach = round(scale * _REACH)
+    shift = int(middle[:, half - reach : half + reach + 1].sum(axis=0).argmax()) - reach
+    near = middle[:, half + shift - aside : half + shift + aside + 1]
+    way = (_way(near, round(_BLOCK * scale), line.noise) + shift - aside)[:, None]
+    away = np.arange(-half, half + 1)[None] - way
+    shown = line.pieces(np.abs(away) <= max(1.0, scratch.width) / 2 + scale, scale)
+    if max(scratch.beside) < _BUNDLE * scale:
+        return shown
+    left, right = (side + scratch.width / 2 + _LOOSE * scale for side in scratch.beside)
+    bundle = (away >= -left) & (away <= right)
+    for width in (scale, scratch.width + sum(scratch.beside)):
+        short, long = (_Evidence.of(sign * tube, width, beside, scale, rows) for rows in (_ALONG, _ALONG_BUNDLE))
+        shown |= short.pieces(bundle, scale) | long.pieces(bundle & (short.smooth > 0), scale)
+    return shown
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What each pixel of a straightened strip of the picture stands out by, as a part of a line of some width.
+
+    Attributes:
+        smooth: Net units, averaged along the line, (h, w).
+        noise: Deviation of the same in the picture beside.
+        limit: Deviation there near each row: where the picture is busy a line has to show more; (h, 1).
+    """
+
+    smooth: F32
+    noise: float
+    limit: F32
+
+    @classmethod
+    def of(cls, tube: F32, width: float, reach: int, scale: float, along: int = _ALONG) -> _Evidence:
+        """Of lines that are lighter than the picture; what is farther from the middle than `reach` is picture."""
+        half = tube.shape[1] // 2
+        away = _against_sides(tube, width, scale)
+        smooth = cv2.blur(away, (1, round(along * scale)), borderType=cv2.BORDER_REFLECT)
+        beside = np.abs(np.concatenate([smooth[:, : half - reach], smooth[:, half + reach + 1 :]], axis=1))
+        noise = 1.4826 * np.median(beside)
+        busy = cv2.blur(beside.mean(axis=1, keepdims=True), (1, round(_NEAR * scale)), borderType=cv2.BORDER_REFLECT)
+        limit = np.maximum(np.maximum(noise, _BUSY * busy), np.float32(_FAINTEST / _SHOWS))
+        return cls(np.asarray(smooth, np.float32), float(noise), np.asarray(limit, np.float32))
+
+    def pieces(self, core: Mask, scale: float) -> Mask:
+        """The pieces of lines within `core` that show."""
+        weak = (core & (self.smooth > _SHOWS * self.limit)).astype(np.uint8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
+        strong = np.zeros(count, np.bool_)
+        strong[labels[core & (self.smooth > _STARTS * self.limit)]] = True
+        strong &= stats[:, cv2.CC_STAT_HEIGHT] >= round(_SHORTEST * scale)
+        strong[0] = False
+        return np.asarray(strong[labels], np.bool_)
 
 
 def _against_sides(tube: F32, width: float, scale: float) -> F32:

@@ -18,6 +18,8 @@ Mask = NDArray[np.bool_]
 
 _WIDE = 3
 """Pixels on either side of its crest that a mark may cover."""
+_BEYOND = 1
+"""... and beyond its pixels where all of these are known."""
 _CLEAR = 2
 """Pixels beyond these that its blur may reach: the picture is looked at past them."""
 _PICTURE = 7
@@ -27,6 +29,8 @@ _SHARE = 0.12
 """Of a mark's own contrast, from which a pixel belongs to it."""
 _SHOWS = 1.5
 """Mean differences in the picture beside it, from which it does."""
+_PLAIN = 3.0
+"""Mean differences beside a mark in its contrast, from which the picture there is plain enough to tell its rim."""
 _MOST = 2.0
 """Of its own contrast, from which a pixel is of the picture."""
 _FAINTEST = 0.006
@@ -51,7 +55,8 @@ def mark_map(frame: Frame, marks: Iterable[LastingMark], colour: Colour) -> F32 
         part = luma[y0:y1, x0:x1]
         crest = np.zeros(part.shape, np.uint8)
         crest[rows[inside] - y0, columns[inside] - x0] = 1
-        shown = _shown(part, crest, 1 if mark.polarity == "light" else -1)
+        sign = 1 if mark.polarity == "light" else -1
+        shown = _shown(part, crest, sign, is_whole=mark.is_whole)
         target = plane[y0:y1, x0:x1]
         target[shown] = np.maximum(target[shown], np.float32(min(1.0, mark.certainty)))
     if not plane.any():
@@ -59,9 +64,15 @@ def mark_map(frame: Frame, marks: Iterable[LastingMark], colour: Colour) -> F32 
     return plane if plane.shape == (height, width) else _enlarged(plane, (height, width))
 
 
-def _shown(luma: F32, crest: NDArray[np.uint8], sign: int) -> Mask:
-    """The pixels around a crest that differ from the picture beside it, and hang together with it."""
-    near, clear, beside = (_grown(crest, by) for by in (_WIDE, _WIDE + _CLEAR, _REACH))
+def _shown(luma: F32, crest: NDArray[np.uint8], sign: int, *, is_whole: bool) -> Mask:
+    """The pixels around a crest that differ from the picture beside it, and hang together with it.
+
+    Args:
+        crest: 1 there.
+        is_whole: Whether it is all of the mark: beside that there is its blur.
+    """
+    wide = _BEYOND if is_whole else _WIDE
+    near, clear, beside = (_grown(crest, by) for by in (wide, wide + _CLEAR, _REACH))
     sound = (beside > clear).astype(np.float32)
     size = (2 * _REACH + 1, 2 * _REACH + 1)
     weight = np.maximum(cv2.blur(sound, size, borderType=cv2.BORDER_CONSTANT), np.float32(1e-6))
@@ -72,6 +83,10 @@ def _shown(luma: F32, crest: NDArray[np.uint8], sign: int) -> Mask:
     contrast = float(np.quantile(away[crest > 0], 0.75))
     least = np.maximum(max(_SHARE * contrast, _FAINTEST), np.float32(_SHOWS) * unrest)
     held = (near > 0) & (away > least)
+    if is_whole:
+        shown = held | (crest > 0)
+        rim = (_grown(shown.astype(np.uint8), 1) > 0) & (away > 0) & (contrast > _PLAIN * unrest)
+        return np.asarray(shown | rim, np.bool_)
     core = (_grown(crest, 1) > 0) & (away > max(_SHARE * contrast, _FAINTEST)) & (away < _MOST * max(contrast, 0))
     count, labels = cv2.connectedComponents((held | core).astype(np.uint8), connectivity=8)
     joined = np.zeros(count, np.bool_)
