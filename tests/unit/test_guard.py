@@ -208,3 +208,24 @@ def test_a_scratch_that_is_found_in_pieces_is_not() -> None:
 
 def test_a_line_at_the_edge_of_the_frame_is_not() -> None:
     assert not line((0, 90), (199, 80), ((0, 90), (60, 87)))
+
+
+def test_a_scratch_that_wanders_and_a_blotch_at_the_side_of_the_picture_are_not_its_border() -> None:
+    ground = background()
+    for start, end, width in (((1, 0), (12, 159), 2), ((4, 60), (4, 130), 15)):
+        drawn = np.zeros(SIZE, np.uint8)
+        cv2.line(drawn, start, end, 255, width)
+        now = np.where(drawn > 0, np.float32(0.95), ground)
+        frames = [grainy(frame, seed) for seed, frame in enumerate((ground, now, ground))]
+        mark = drawn > 0
+        rows, columns = np.nonzero(mark)
+        box = Box(x0=int(columns.min()), y0=int(rows.min()), x1=int(columns.max()) + 1, y1=int(rows.max()) + 1)
+        assert not is_standing_picture(
+            frames[1],
+            box,
+            mark[box.slices],
+            ground[box.slices],
+            mark.astype(np.float32),
+            [frames[0], frames[2]],
+            guard=0.5,
+        )

@@ -91,7 +91,7 @@ def is_standing_picture(
 
     A scratch that lasts was cut by something the film ran past: it goes through the frame from top to bottom, if
     faintly in places. A door post or a lamp post begins and ends somewhere, and the border of the picture lies at its
-    side.
+    side, straight.
 
     Args:
         now, box, mark, clean, neighbours, guard: As for `is_moving_picture`.
@@ -101,7 +101,7 @@ def is_standing_picture(
         return False
     height, width = now.shape
     side = max(2, round(_SIDE * width))
-    if box.x0 < side or box.x1 > width - side:
+    if box.width <= side and (box.x0 < side or box.x1 > width - side):
         return True
     if _run(confidence, box) >= _THROUGH * height:
         return False
