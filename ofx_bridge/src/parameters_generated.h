@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "37262db446f57f35";
+constexpr char settings_digest[] = "45458bd1f9125e15";
 constexpr Method methods[] = {
     {"frdm", 5, 3},
     {"divd", 4, 2},
@@ -41,7 +41,7 @@ constexpr Parameter restore[] = {
      Kind::number, 0.0, 0.0, 1000.0, 0.0, 20.0, "", nullptr, 0},
     {"largest", "Largest defect", "Defects longer than this stay; 0 is no limit.", "Restore", "px",
      Kind::number, 0.0, 0.0, 100000.0, 0.0, 500.0, "", nullptr, 0},
-    {"guard", "Guard", "How readily a mark that neighbour frames show again counts as picture, not damage; 0 never.", "Restore", "",
+    {"guard", "Guard", "How readily a mark that neighbours show again, or a piece of something larger, counts as picture; 0 never.", "Restore", "",
      Kind::number, 0.5, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},
     {"grow", "Grow", "Widens every repair.", "Matte", "px",
      Kind::number, 0.0, 0.0, 16.0, 0.0, 4.0, "", nullptr, 0},
