@@ -97,7 +97,8 @@ def is_standing_picture(
         now, box, mark, clean, neighbours, guard: As for `is_moving_picture`.
         confidence: Of the whole frame, (h, w): how far the line goes on is read from what was too faint to be marked.
     """
-    if guard <= 0 or not neighbours or box.height < _UPRIGHT * box.width:
+    thickness = mark.sum() / box.height  # it may lean
+    if guard <= 0 or not neighbours or box.height < max(_UPRIGHT * thickness, box.width):
         return False
     height, width = now.shape
     side = max(2, round(_SIDE * width))
