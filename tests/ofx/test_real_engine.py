@@ -31,12 +31,12 @@ HEIGHT, WIDTH = 61, 75
 
 
 def plate() -> dict[int, F32]:
-    """Frames with a speck each, RGBA; the alpha is a ramp that nothing may touch."""
+    """Frames with a speck each, anywhere, RGBA; the alpha is a ramp that nothing may touch."""
     alpha = np.broadcast_to(np.linspace(-1, 2, WIDTH, dtype=np.float32)[None, :, None], (HEIGHT, WIDTH, 1))
     numbers = range(FIRST, LAST + 1)
     frames = {n: np.concatenate([picture(n, HEIGHT, WIDTH).astype(np.float32), alpha], axis=2) for n in numbers}
     for number, pixels in frames.items():
-        y, x = 8 + number * 7 % (HEIGHT - 16), 8 + number * 13 % (WIDTH - 16)
+        y, x = np.random.default_rng(number).integers(8, (HEIGHT - 8, WIDTH - 8))
         pixels[y : y + 3, x : x + 3, :3] = 4.0
     return frames
 

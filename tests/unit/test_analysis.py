@@ -154,7 +154,7 @@ def test_files_and_shots_that_do_not_fit_are_refused(analysis: Analysis, tmp_pat
     with pytest.raises(InputError, match=r"reel\.analysis\.json"):
         Analysis.load(file)
     file.write_text('{"version": 0}')
-    with pytest.raises(CorruptFile, match="version 0, expected 5"):
+    with pytest.raises(CorruptFile, match="version 0, expected 6"):
         Analysis.load(file)
     file.write_text('{"version": 3, "width"')
     with pytest.raises(CorruptFile, match="probe"):
