@@ -118,7 +118,7 @@ def lines_of(clip: str, frames: list[F32], pieces: Pieces, rng: np.random.Genera
     for number, (light, scratches) in enumerate(damaged, 1):
         finder.add(number, strips_of(encode_net(light).astype(np.float32)).mean(axis=2))
         truth[number] = scratches > 0.05
-    finder.finish()
+    finder.finish({}, ())
     for track in finder.tracks:
         yield Line(clip, np.array(track.traits), _share(track, truth, height))
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from filmrestore.frame import Format, Frame
+
 Float32 = NDArray[np.float32]
 HEIGHT, WIDTH = 225, 331
 FRAMES = 18
@@ -38,3 +40,14 @@ def scratched(frame: Float32, column: float, amount: float, number: int) -> Floa
     strength = cv2.GaussianBlur(rng.standard_normal((frame.shape[0], 1)).astype(np.float32), (1, 31), 0, sigmaY=6)
     strength = np.clip(0.8 + 0.35 * strength / strength.std(), 0.1, 1.2)
     return np.asarray(frame + amount * cover * strength, np.float32)
+
+
+def frame_of(picture: Float32, number: int) -> Frame:
+    """The picture as a grey frame in light, float32."""
+    height, width = picture.shape
+    form = Format(
+        width=width, height=height, channels=("R", "G", "B"), dtype="float32", bits=32, container="exr", lossless=True
+    )
+    window = (0, 0, width, height)
+    codes = np.repeat(picture[:, :, None], 3, axis=2)
+    return Frame(number=number, codes=codes, format=form, data_window=window, display_window=window)

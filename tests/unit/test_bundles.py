@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from scratched import FRAMES, HEIGHT, Float32, grained, panned
+from scratched import FRAMES, HEIGHT, Float32, frame_of, grained, panned
 
 from filmrestore.analysis import LastingScratch, bundles
 from filmrestore.analysis.columns import ScratchFinder
@@ -13,7 +13,6 @@ from filmrestore.analysis.drift import drifts_of
 from filmrestore.analysis.ridges import strips_of
 from filmrestore.analysis.traits import TRAITS, certainty
 from filmrestore.colour import open_colour
-from filmrestore.frame import Format, Frame
 from filmrestore.nodes.lines import line_map
 
 LEFT, WIDTH = 110, 12
@@ -46,16 +45,6 @@ def found(frames: list[Float32]) -> list[LastingScratch]:
     for number, frame in enumerate(frames, 1):
         finder.add(number, strips_of(frame[:, :, None])[:, :, 0])
     return [line for line in finder.finish({}, ()) if line.certain]
-
-
-def frame_of(picture: Float32, number: int) -> Frame:
-    height, width = picture.shape
-    form = Format(
-        width=width, height=height, channels=("R", "G", "B"), dtype="float32", bits=32, container="exr", lossless=True
-    )
-    window = (0, 0, width, height)
-    codes = np.repeat(picture[:, :, None], 3, axis=2)
-    return Frame(number=number, codes=codes, format=form, data_window=window, display_window=window)
 
 
 def test_a_bundle_under_a_still_camera_is_certain_and_all_of_it_is_mapped() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
+from torch.nn import functional
 
 from filmrestore.errors import WeightsError
 from filmrestore.frame import Box
@@ -18,10 +19,10 @@ from filmrestore.restorers.base import Context, Origin, load_restorer
 from filmrestore.restorers.frdm import base, sampler
 from filmrestore.restorers.frdm.base import DAMAGED, FIRES, Base, bases
 from filmrestore.restorers.frdm.base import MARGIN as WIDER
-from filmrestore.restorers.frdm.blocks import GlobalFusion, PromptSocket, TemporalAttention, position_mask
+from filmrestore.restorers.frdm.blocks import GlobalFusion, PromptSocket, TemporalAttention, folded, position_mask
 from filmrestore.restorers.frdm.calibration import Calibration
 from filmrestore.restorers.frdm.fill import SWEEPS, _evened, fill
-from filmrestore.restorers.frdm.guidance import spike_against_grain
+from filmrestore.restorers.frdm.guidance import _mean_of, spikes_against_grain
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet, new_net
 from filmrestore.restorers.frdm.noise import noise
 from filmrestore.restorers.frdm.painting import CORE, MARGIN, _parts
@@ -372,15 +373,31 @@ def test_a_spike_counts_by_the_grain_and_not_by_its_size():
     before, after = (torch.randn(1, 3, 48, 48, generator=generator) for _ in range(2))
     mark = torch.zeros(1, 3, 48, 48)
     mark[..., 22:25, 22:25] = 4.0
-    fine, coarse = (spike_against_grain(a * (before + mark), a * (after + mark), 3) for a in (0.03, 0.09))
+    fine, coarse = (spikes_against_grain(a * (before + mark), a * (after + mark), (3,)) for a in (0.03, 0.09))
     torch.testing.assert_close(fine, coarse, atol=0.02, rtol=0)
     assert fine[0, 0, 23, 23] > 2 * fine[0, 0, :16].abs().max()
-    torch.testing.assert_close(spike_against_grain(-before, -after, 5), -spike_against_grain(before, after, 5))
+    torch.testing.assert_close(spikes_against_grain(-before, -after, (5,)), -spikes_against_grain(before, after, (5,)))
 
 
 def test_what_one_neighbour_shares_is_no_spike():
     before, after = torch.full((1, 3, 32, 32), 0.2), torch.zeros(1, 3, 32, 32)
-    assert not spike_against_grain(before, after, 3).any()
+    assert not spikes_against_grain(before, after, (3, 9)).any()
+
+
+@pytest.mark.parametrize("edge", [3, 9, 15])
+def test_means_over_squares_are_those_of_pooling(edge):
+    planes = torch.randn(2, 3, 40, 24, generator=torch.Generator().manual_seed(0))
+    pooled = functional.avg_pool2d(planes, edge, 1, edge // 2, count_include_pad=False)
+    torch.testing.assert_close(_mean_of(planes, edge), pooled, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(2, 19, 32, 64), (5, 3, 16, 8)])
+def test_folded_pixels_are_in_the_order_of_pixel_unshuffle(shape):
+    picture = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(folded(picture), functional.pixel_unshuffle(picture, 2))
+    assert folded(picture).is_contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(folded(picture), functional.pixel_unshuffle(picture.bfloat16(), 2))
 
 
 def test_every_weight_learns():

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from scratched import FRAMES, HEIGHT, WIDTH, Float32, grained, panned, plate, scratched
+from scratched import FRAMES, HEIGHT, WIDTH, Float32, frame_of, grained, panned, plate, scratched
 
 from film import read_codes, write_image
 from filmrestore.analysis import Analysis, LastingScratch
@@ -15,7 +15,6 @@ from filmrestore.analysis.columns import ScratchFinder
 from filmrestore.analysis.ridges import reduction, strips_of
 from filmrestore.colour import open_colour
 from filmrestore.fixes import Ledger
-from filmrestore.frame import Format, Frame
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.line_repair import WIDEST, join, shine
 from filmrestore.nodes.lines import chosen, line_map
@@ -100,22 +99,12 @@ def scratch_at(column: float, **changes: object) -> LastingScratch:
     return LastingScratch(**{**plain, **changes})  # type: ignore[arg-type]
 
 
-def frame_of(picture: Float32, number: int = 5) -> Frame:
-    height, width = picture.shape
-    form = Format(
-        width=width, height=height, channels=("R", "G", "B"), dtype="float32", bits=32, container="exr", lossless=True
-    )
-    window = (0, 0, width, height)
-    codes = np.repeat(picture[:, :, None], 3, axis=2)
-    return Frame(number=number, codes=codes, format=form, data_window=window, display_window=window)
-
-
 @pytest.mark.parametrize("gain", [1.0, 20.0])
 def test_the_map_marks_the_line_where_it_shows_and_nothing_else(gain: float) -> None:
     clean = grained(panned(0, 1)[0], 1)
     scan = clean.copy()
     scan[40:150, 101:103] *= np.float32(1.6)  # the analysis has it two columns further left, and all the way down
-    frame = frame_of(scan * np.float32(gain))
+    frame = frame_of(scan * np.float32(gain), 5)
     plane = line_map(frame, [scratch_at(99.5)], open_colour(frame.format, colourspace="scene_linear"))
     assert plane is not None and plane.shape == scan.shape
     assert float(plane.max()) == np.float32(0.97)
@@ -126,7 +115,7 @@ def test_the_map_marks_the_line_where_it_shows_and_nothing_else(gain: float) -> 
 
 
 def test_a_line_that_has_left_the_frame_or_never_shows_marks_nothing() -> None:
-    frame = frame_of(np.full((HEIGHT, WIDTH), 0.18, np.float32))
+    frame = frame_of(np.full((HEIGHT, WIDTH), 0.18, np.float32), 5)
     colour = open_colour(frame.format, colourspace="scene_linear")
     assert line_map(frame, [scratch_at(-300.0), scratch_at(WIDTH + 300.0), scratch_at(50.0)], colour) is None
 

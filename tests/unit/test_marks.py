@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scratched import frame_of
 
 from film import read_codes, write_image
 from filmrestore.analysis import Analysis, LastingMark
@@ -17,7 +18,6 @@ from filmrestore.analysis.ridges import reduced
 from filmrestore.analysis.standing import MarkFinder
 from filmrestore.colour import encode_net, open_colour
 from filmrestore.fixes import Ledger
-from filmrestore.frame import Format, Frame
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.line_repair import WIDEST, join
 from filmrestore.nodes.marks import mark_map
@@ -249,20 +249,10 @@ def test_a_view_gives_back_the_pixels_that_it_was_made_of() -> None:
     assert np.array_equal(mark.pixels_at(3), (rows - 1, columns + 1))
 
 
-def frame_of(picture: Float32, number: int = 7) -> Frame:
-    height, width = picture.shape
-    form = Format(
-        width=width, height=height, channels=("R", "G", "B"), dtype="float32", bits=32, container="exr", lossless=True
-    )
-    codes = np.repeat(picture[:, :, None], 3, axis=2)
-    window = (0, 0, width, height)
-    return Frame(number=number, codes=codes, format=form, data_window=window, display_window=window)
-
-
 @pytest.mark.parametrize("step", [1, 2])
 def test_the_map_covers_the_mark_and_little_else(step: int) -> None:
     small = shot(weave, still, hair)[6]
-    frame = frame_of(cv2.resize(small, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC))
+    frame = frame_of(cv2.resize(small, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC), 7)
     rows, columns = np.nonzero(hair((0, 0)) > 0.8)
     view = View.of(7, rows, columns, (7,), np.zeros((1, 2), int))
     mark = LastingMark(first=1, last=13, polarity="dark", views=(view,), step=step, certainty=0.97)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..frame import Box
+from .guard import F32, UPRIGHT
 
-F32 = NDArray[np.float32]
 _RING = (1.5, 3.0)  # px from a mark: beyond what the scanner's blur spreads of it
 _EDGE = (0.05, 6.0)  # net units, and deviations of the grain: what a repair differs by more from what lies beside it
 _SEAM = 0.15  # share of the ring along which it does, at a guard of .5
@@ -18,7 +18,6 @@ _LONG = 10  # px
 _BEYOND = range(2, 9)  # px beyond an end of a line
 _ACROSS = 6  # px to either side
 _GOES_ON = 0.2  # share of its contrast that it keeps there, at a guard of 1
-_UPRIGHT = 3  # times as high as wide
 
 
 def makes_an_edge(
@@ -79,7 +78,7 @@ def goes_on(now: F32, box: Box, mark: NDArray[np.bool_], clean: F32, *, guard: f
         now, box, mark, clean, guard: As for `is_moving_picture`.
     """
     rows, columns = np.nonzero(mark)
-    if guard <= 0 or len(rows) < _LONG or box.height >= _UPRIGHT * box.width:
+    if guard <= 0 or len(rows) < _LONG or box.height >= UPRIGHT * box.width:
         return False
     points = np.stack([columns + box.x0, rows + box.y0], axis=1).astype(np.float64)
     centred = points - points.mean(axis=0)

@@ -18,7 +18,7 @@ _LIKE = 1.2  # share of a mark's contrast that may remain over its likeness, at 
 _LIKE_AT_CUT = 0.7
 _FINE = 16  # pixels: marks up to this are looked for at full size
 _COARSEST = 8  # and none at less than an eighth
-_UPRIGHT = 3  # times as high as wide: a line
+UPRIGHT = 3  # times as high as wide: a line
 _THROUGH = 0.7  # share of the frame's height that a lasting scratch shows on
 _TRACE = 0.15  # confidence that still counts as a line going on
 _SIDE = 0.015  # share of the width: the picture's own border lies here
@@ -98,7 +98,7 @@ def is_standing_picture(
         confidence: Of the whole frame, (h, w): how far the line goes on is read from what was too faint to be marked.
     """
     thickness = mark.sum() / box.height  # it may lean
-    if guard <= 0 or not neighbours or box.height < max(_UPRIGHT * thickness, box.width):
+    if guard <= 0 or not neighbours or box.height < max(UPRIGHT * thickness, box.width):
         return False
     height, width = now.shape
     side = max(2, round(_SIDE * width))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..frame import Box
 from ..media.atomic import atomic_write
-from .windows import Sample
+from .windows import Sample, label
 
-_TENSORS = ("scan", "truth", "evidence", "matte", "weight", "overview")
+_TENSORS = ("scan", "truth", "evidence", "overview")
 
 
 def save(sample: Sample, path: Path) -> None:
-    """Writes a sample; pictures in half precision, in which scan and truth stay equal where they are."""
+    """Writes a sample; pictures in half precision, in which scan and truth stay equal where they are.
+
+    What is asked for is not stored, so that examples stay good when that changes.
+    """
     arrays = {name: getattr(sample, name).numpy().astype(np.float16) for name in _TENSORS}
     kinds = {f"kind.{name}": np.packbits(where) for name, where in sample.kinds.items()}
     at = sample.box
@@ -34,15 +38,17 @@ def load(path: Path) -> Sample:
         InputError: it cannot be read.
     """
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             return _sample(dict(stored))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InputError(f"cannot read the hard example {path} ({error!r}): remove it or mine anew") from error
 
 
 def _sample(stored: Mapping[str, NDArray[np.generic]]) -> Sample:
     tensors = {name: torch.from_numpy(stored[name].astype(np.float32)) for name in _TENSORS}
     shape = tensors["scan"][:, 0].shape
+    present = tuple(bool(there) for there in stored["present"])
+    matte, weight = label(tensors["scan"].numpy(), tensors["truth"].numpy(), present)
     x0, y0, x1, y1, height, width = (int(value) for value in stored["place"])
     kinds = {
         name.removeprefix("kind."): np.unpackbits(bits.astype(np.uint8), count=shape.numel()).reshape(shape) > 0
@@ -51,10 +57,12 @@ def _sample(stored: Mapping[str, NDArray[np.generic]]) -> Sample:
     }
     return Sample(
         **tensors,
+        matte=torch.from_numpy(matte),
+        weight=torch.from_numpy(weight),
         kinds=kinds,
         box=Box(x0=x0, y0=y0, x1=x1, y1=y1),
         full=(height, width),
-        present=tuple(bool(there) for there in stored["present"]),
+        present=present,
     )
 
 

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..errors import FilmRestoreError, InputError
+from ..errors import InputError
 from ..media.atomic import atomic_bytes
+from .command import finished
 from .publish import OURS
 
 LINES = 10
@@ -35,17 +36,18 @@ def write_log(run: Path, target: Path) -> int:
         curve = [json.loads(line) for line in (run / "curve.jsonl").read_text().splitlines()]
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read a run in {run} ({error}): give the folder of one that has begun") from error
-    means = means_of([line for line in curve if "event" not in line])
+    means = means_of(curve)
     head = {"job": {name: value for name, value in job.items() if name not in OURS}}
     atomic_bytes(target, "".join(json.dumps(line) + "\n" for line in (head, *means)).encode())
     return len(means)
 
 
 def means_of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The lines of a curve, every `LINES` of a stage made one."""
+    """The lines of a curve, every `LINES` of a stage made one; what says that a run began is none."""
     means = []
-    for stage in dict.fromkeys(line.get("stage") for line in lines):
-        of_stage = [line for line in lines if line.get("stage") == stage]
+    measured = [line for line in lines if "event" not in line]
+    for stage in dict.fromkeys(line.get("stage") for line in measured):
+        of_stage = [line for line in measured if line.get("stage") == stage]
         means += [_mean(of_stage[first : first + LINES]) for first in range(0, len(of_stage), LINES)]
     return means
 
@@ -64,13 +66,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
     parser.add_argument("--to", type=Path, required=True, help="log to write, .jsonl")
     asked = parser.parse_args()
-    try:
-        lines = write_log(asked.run, asked.to)
-    except FilmRestoreError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(f"{lines} lines in {asked.to}")
-    return 0
+    return finished(lambda: f"{write_log(asked.run, asked.to)} lines in {asked.to}")
 
 
 if __name__ == "__main__":

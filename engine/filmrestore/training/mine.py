@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import FilmRestoreError
 from ..frame import Box
 from ..media.atomic import atomic_bytes
 from ..restorers.frdm.network import FrdmNet
 from ..restorers.frdm.weights import load_weights
 from .answers import guidance_of
+from .command import finished
 from .footage import Footage, open_footage
 from .hard import save
 from .job import seconds
@@ -154,7 +154,8 @@ def main() -> int:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    try:
+
+    def work() -> str:
         kept = mine(
             load_weights(asked.weights).net,
             open_footage(asked.data, asked.cache),
@@ -164,11 +165,9 @@ def main() -> int:
             budget_s=seconds(asked.budget) if asked.budget else None,
             progress=lambda looked, kept: print(f"\r{looked} looked through, {kept} kept", end="", file=sys.stderr),
         )
-    except FilmRestoreError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(f"\n{kept} windows in {asked.out}")
-    return 0
+        return f"\n{kept} windows in {asked.out}"
+
+    return finished(work)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .command import finished
 from .log import LINES, means_of
 
 FIGURES = ("object_recall", "object_precision", "objects_fixed")
@@ -60,7 +61,7 @@ def _curve(run: Path) -> list[dict[str, Any]]:
     """The lines of a run's folder, means of ten of each stage's; those of a log are that already."""
     if run.is_file():
         return [line for line in _lines(run) if "samples" in line]
-    return means_of([line for line in _lines(run / "curve.jsonl") if "event" not in line])
+    return means_of(_lines(run / "curve.jsonl"))
 
 
 def _draw_losses(axes: Any, curves: list[list[dict[str, Any]]]) -> None:
@@ -115,12 +116,7 @@ def main() -> int:
     parser.add_argument("--card", type=Path, required=True, help="JSON beside its exported weights")
     parser.add_argument("--to", type=Path, required=True, help="picture to write, .png")
     asked = parser.parse_args()
-    try:
-        plot(asked.run, asked.card, asked.to)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return finished(lambda: plot(asked.run, asked.card, asked.to))
 
 
 if __name__ == "__main__":

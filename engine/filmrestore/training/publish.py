@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
-from ..errors import FilmRestoreError, InputError
+from ..errors import InputError
 from ..media.atomic import atomic_bytes
 from ..restorers.stored import save_network
 from .card import DATA, model_card
 from .checkpoint import read
+from .command import finished
 from .footage import open_footage
 from .job import TrainJob, job_of
 from .task import CALIBRATION_SEED, Stage, Task
@@ -98,13 +99,12 @@ def main() -> int:
     parser.add_argument("--windows", type=int, help="held-out windows to measure on; 0 measures nothing")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    try:
+
+    def work() -> str:
         card = publish(asked.run, asked.to, asked.data, asked.cache, asked.windows)
-    except FilmRestoreError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    print(json.dumps(card["figures"], indent=1))
-    return 0
+        return json.dumps(card["figures"], indent=1)
+
+    return finished(work)
 
 
 if __name__ == "__main__":

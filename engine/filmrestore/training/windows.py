@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -29,8 +29,11 @@ FAINT = 0.007
 """Below this a change is none; between the two the matte may say either."""
 MIDDLING_AREA = 40.0
 """Of a mark whose pixels weigh 1, px^2; smaller marks weigh more a pixel, larger ones less."""
-STANDS_OUT = 1.0
-"""How many times the texture around it a mark must change the picture by, somewhere, to be seen."""
+STANDS_OUT = 0.35
+"""How many times the texture around it a mark must change the picture by, somewhere, to be seen.
+
+A film is not looked at frame by frame: over texture that stays, a faint mark flashes.
+"""
 SEEN = 0.05
 """Alpha from which a visible pixel is counted to a kind of damage."""
 FRAME_WIDTHS = (1200.0, 2600.0)
@@ -99,8 +102,7 @@ def draw_sample(footage: Footage, seed: int, step: int, recipe: Recipe) -> Sampl
     scan, truth, kinds = damaged(frames, footage, rng, recipe)
     source, present = list(ends.source), ends.present
     scan, truth = scan[source], truth[source]
-    matte, weight = label(scan, truth)
-    weight *= np.array(present, np.float32)[:, None, None, None]
+    matte, weight = label(scan, truth, present)
     seen = evidence(scan, present)
     drawn = Sample(
         scan=torch.from_numpy(scan),
@@ -160,7 +162,7 @@ def _damage(footage: Footage, rng: np.random.Generator, recipe: Recipe) -> Damag
     return Damage(settings, recipe.size, recipe.size, shapes=footage.shapes, frame_width=width)
 
 
-def label(scan: Net, truth: Net) -> tuple[Net, Net]:
+def label(scan: Net, truth: Net, present: Sequence[bool]) -> tuple[Net, Net]:
     """What the matte should be, and how much each pixel's answer weighs.
 
     A mark is asked for where it stands out from the grain and texture around it somewhere; one that nobody can see
@@ -168,6 +170,7 @@ def label(scan: Net, truth: Net) -> tuple[Net, Net]:
 
     Args:
         scan, truth: Net encoding (t, 3, h, w).
+        present: Of each frame; those that stand in are asked for nothing.
 
     Returns:
         Matte and weight, (t, 1, h, w).
@@ -185,6 +188,7 @@ def label(scan: Net, truth: Net) -> tuple[Net, Net]:
         of_mark = np.clip(np.sqrt(MIDDLING_AREA / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)), 0.25, 2.5) * strong
         weight[index][candidate] = of_mark[labels[candidate]]
         matte[index] = candidate & strong[labels]
+    weight[~np.array(present)] = 0.0
     return matte[:, None], weight[:, None]
 
 

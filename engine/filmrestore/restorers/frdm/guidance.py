@@ -157,30 +157,57 @@ def _inputs(
     after = ((window - evidence[:, NEXT]) * valid[:, 1:]).clamp(-1, 1)
     spike = torch.minimum(before, after).clamp(min=0) + torch.maximum(before, after).clamp(max=0)
     centred = window.clamp(-0.5, 1.5) - 0.45
-    against_grain = [spike_against_grain(before, after, edge) for edge in spikes]
-    return torch.cat([centred, 4 * before, 4 * after, valid, evidence[:, AGREEMENT], 4 * spike, *against_grain], dim=1)
+    planes = [centred, 4 * before, 4 * after, valid, evidence[:, AGREEMENT], 4 * spike]
+    return torch.cat([*planes, spikes_against_grain(before, after, spikes)] if spikes else planes, dim=1)
 
 
-def spike_against_grain(
-    before: Float[Tensor, "bt 3 h w"], after: Float[Tensor, "bt 3 h w"], edge: int
-) -> Float[Tensor, "bt 1 h w"]:
-    """The spike of the luma's mean over a square, in deviations of what the two neighbours disagree by around it.
+def spikes_against_grain(
+    before: Float[Tensor, "bt 3 h w"], after: Float[Tensor, "bt 3 h w"], edges: Collection[int]
+) -> Float[Tensor, "bt e h w"]:
+    """The spike of the luma's mean over each square, in deviations of what the two neighbours disagree by around it.
 
     Neighbours disagree by their grain, and where motion was not found: a faint mark in fine grain counts for as much
     as a strong one in coarse grain, and neither counts where things move out of step.
     """
-    mean = _mean_of(torch.cat([before, after]).mean(1, keepdim=True), edge)
-    back, forth = mean.chunk(2)
+    luma = torch.stack([before.mean(1), after.mean(1)], dim=1)
+    means = torch.stack([_mean_of(luma, edge) for edge in edges], dim=1)
+    back, forth = means.unbind(2)
     power = _mean_of((back - forth).square(), ROUGHNESS)
     spike = torch.minimum(back, forth).clamp(min=0) + torch.maximum(back, forth).clamp(max=0)
     return (spike / (DEVIATIONS * (power + QUIET**2).sqrt())).clamp(-2, 2)
 
 
-def _mean_of(x: Float[Tensor, "n 1 h w"], edge: int) -> Float[Tensor, "n 1 h w"]:
-    """Over squares around each pixel, first along x and then along y; beyond the patch's edge nothing counts."""
+def _mean_of(planes: Float[Tensor, "*n h w"], edge: int) -> Float[Tensor, "*n h w"]:
+    """Over squares around each pixel; beyond the patch's edge nothing counts."""
     half = edge // 2
-    along_x = functional.avg_pool2d(x, (1, edge), 1, (0, half), count_include_pad=False)
-    return functional.avg_pool2d(along_x, (edge, 1), 1, (half, 0), count_include_pad=False)
+    sums = functional.pad(planes, (half, half, half, half))
+    for axis in (-1, -2):
+        sums = _sums(sums, axis, edge)
+    down, across = (_sums(functional.pad(sums.new_ones(n), (half, half)), 0, edge) for n in planes.shape[-2:])
+    return sums.mul_((1 / down)[:, None] * (1 / across))
+
+
+def _sums(x: Tensor, axis: int, edge: int) -> Tensor:
+    """Of `edge` neighbours along an axis, factor by factor: of threes, then of five of these.
+
+    On CPUs it takes a third of the time of pooling.
+    """
+    apart = 1
+    for factor in _factors(edge):
+        length = x.shape[axis] - (factor - 1) * apart
+        out = x.narrow(axis, 0, length).clone()
+        for place in range(1, factor):
+            out += x.narrow(axis, place * apart, length)
+        x, apart = out, apart * factor
+    return x
+
+
+def _factors(number: int) -> list[int]:
+    """Prime ones, the smallest first."""
+    for factor in range(2, number + 1):
+        if number % factor == 0:
+            return [factor, *_factors(number // factor)]
+    return []
 
 
 def _prompted(x: Tensor, words: list[Tensor] | None, level: int) -> Tensor:

@@ -74,7 +74,7 @@ class IideTask(Task):
         rng = np.random.default_rng((seed, number))
         frames = clean_light(footage, rng, stage.size)[None]
         scan, truth, _ = damaged(frames, footage, rng, Windows(size=stage.size, scratches=0.2))
-        hole = label(scan, truth)[0][0, 0]
+        hole = label(scan, truth, (True,))[0][0, 0]
         if rng.random() < LARGE:
             hole = np.maximum(hole, _hide(scan[0], rng))
         edge = 2 * int(rng.integers(1, 4)) + 1
