@@ -368,6 +368,18 @@ def test_denoiser_starts_at_the_base():
     assert torch.equal(clean, start)
 
 
+@pytest.mark.parametrize("present", [[True] * 5, [True, True, True, False, False]])
+def test_attention_says_the_same_whether_it_learns_or_not(present):
+    attention = awake(TemporalAttention(16, 2, shifted=True))
+    torch.nn.init.normal_(attention.bias)
+    window = torch.randn(10, 16, 8, 12, generator=torch.Generator().manual_seed(0))
+    there = torch.tensor([present, [True] * 5])
+    learning = attention(window, there)
+    with torch.no_grad():
+        torch.testing.assert_close(attention(window, there), learning, atol=1e-5, rtol=0)
+    assert learning.requires_grad and not torch.equal(learning, window)
+
+
 def test_a_spike_counts_by_the_grain_and_not_by_its_size():
     generator = torch.Generator().manual_seed(0)
     before, after = (torch.randn(1, 3, 48, 48, generator=generator) for _ in range(2))
