@@ -93,7 +93,9 @@ def test_a_guard_of_zero_takes_nothing_back() -> None:
     assert not judge(frames[1], clean, [frames[0], frames[2]], guard=0.0)
 
 
-def standing(top: int, bottom: int, column: int, *, guard: float = 0.5, gone: bool = False) -> bool:
+def standing(
+    top: int, bottom: int, column: int, *, guard: float = 0.5, gone: bool = False, way: float | None = None
+) -> bool:
     clean = background()
     lined = clean.copy()
     lined[top:bottom, column : column + 3] += 0.15
@@ -102,7 +104,10 @@ def standing(top: int, bottom: int, column: int, *, guard: float = 0.5, gone: bo
     frames = [grainy(clean if gone and k != 1 else lined, k) for k in range(3)]
     box = Box(x0=column, y0=top, x1=column + 3, y1=bottom)
     mark = np.ones((box.height, box.width), bool)
-    return is_standing_picture(frames[1], box, mark, clean[box.slices], confidence, [frames[0], frames[2]], guard=guard)
+    ways = [] if way is None else [np.full(SIZE[0], way)]
+    return is_standing_picture(
+        frames[1], box, mark, clean[box.slices], confidence, [frames[0], frames[2]], ways, guard=guard
+    )
 
 
 def test_a_line_that_stays_and_ends_in_the_frame_is_an_edge_of_the_picture() -> None:
@@ -117,6 +122,28 @@ def test_a_line_that_runs_through_the_frame_is_a_scratch_unless_it_is_the_pictur
 
 def test_a_short_line_of_one_frame_is_not_spared() -> None:
     assert not standing(10, 90, 100, gone=True)
+
+
+def test_a_line_along_what_the_shot_shows_to_go_through_is_no_edge_of_the_picture() -> None:
+    assert not standing(10, 90, 100, way=102.5)
+    assert standing(10, 90, 100, way=120.0)
+
+
+def test_a_slanting_hair_of_one_frame_over_foliage_is_not_spared() -> None:
+    rng = np.random.default_rng(3)
+    foliage = cv2.GaussianBlur(rng.normal(0.0, 0.5, SIZE).astype(np.float32), (0, 0), 1.5) + np.float32(0.4)
+    drawn = np.zeros(SIZE, np.uint8)
+    cv2.line(drawn, (90, 70), (111, 92), 255, 4)
+    now = np.where(drawn > 0, np.float32(0.8), foliage)
+    rows, columns = np.nonzero(drawn)
+    box = Box(x0=int(columns.min()), y0=int(rows.min()), x1=int(columns.max()) + 1, y1=int(rows.max()) + 1)
+    mark = drawn[box.slices] > 0
+    confidence = (drawn > 0).astype(np.float32)
+    assert box.height >= max(3 * mark.sum() / box.height, box.width)
+    for around, spared in (((foliage, foliage), False), ((now, now), True)):
+        neighbours = [grainy(frame, 1 + seed) for seed, frame in enumerate(around)]
+        told = is_standing_picture(grainy(now, 0), box, mark, foliage[box.slices], confidence, neighbours, guard=0.5)
+        assert told == spared
 
 
 def cuts(

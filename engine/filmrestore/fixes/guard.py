@@ -25,6 +25,7 @@ _SIDE = 0.015  # share of the width: the picture's own border lies here
 _ALONG = 15  # px
 _FLANK = 6  # px
 _SAME = 0.75  # share of its contrast by which what stays may differ from frame to frame
+_SHOWN = 0.5  # and share of it that it keeps
 _WEAVE = 5  # px
 
 
@@ -84,6 +85,7 @@ def is_standing_picture(
     clean: F32,
     confidence: F32,
     neighbours: Sequence[F32],
+    ways: Sequence[NDArray[np.float64]] = (),
     *,
     guard: float,
 ) -> bool:
@@ -96,6 +98,7 @@ def is_standing_picture(
     Args:
         now, box, mark, clean, neighbours, guard: As for `is_moving_picture`.
         confidence: Of the whole frame, (h, w): how far the line goes on is read from what was too faint to be marked.
+        ways: Columns by row, (h,), of what the shot shows to go through the frame and is hardly picture.
     """
     thickness = mark.sum() / box.height  # it may lean
     if guard <= 0 or not neighbours or box.height < max(UPRIGHT * thickness, box.width):
@@ -104,13 +107,14 @@ def is_standing_picture(
     side = max(2, round(_SIDE * width))
     if box.width <= side and (box.x0 < side or box.x1 > width - side):
         return True
-    if _run(confidence, box) >= _THROUGH * height:
+    if _run(confidence, box) >= _THROUGH * height or any(_lies_on(box, mark, way) for way in ways):
         return False
     wide = Box(x0=max(box.x0 - _FLANK, 0), y0=box.y0, x1=min(box.x1 + _FLANK, width), y1=box.y1)
     whole = np.pad(mark, ((0, 0), (box.x0 - wide.x0, wide.x1 - box.x1)))
-    line = _along(now[wide.slices])
-    contrast = float(np.abs(_along(now[box.slices]) - _along(clean))[mark].mean())
-    return all(_stays(line, wide, whole, other) < _SAME * contrast for other in neighbours)
+    line, under = _along(now[wide.slices]), _along(now[wide.slices])
+    under[:, box.x0 - wide.x0 : box.x1 - wide.x0] = _along(clean)
+    contrast = float(np.abs(line - under)[whole].mean())
+    return all(_stays(line, under, wide, whole, other, contrast) for other in neighbours)
 
 
 def _along(picture: F32) -> F32:
@@ -125,22 +129,40 @@ def _run(confidence: F32, box: Box) -> int:
     return int((band.max(axis=1) > _TRACE).sum())
 
 
-def _stays(line: F32, box: Box, mark: NDArray[np.bool_], other: F32) -> float:
-    """Mean difference of a mark from its own place in another frame, the best within some weave.
+def _lies_on(box: Box, mark: NDArray[np.bool_], way: NDArray[np.float64]) -> bool:
+    """Whether a line follows a way, give or take its wandering."""
+    rows, columns = np.nonzero(mark)
+    away = np.abs(columns + box.x0 - way[rows + box.y0])
+    return bool(away.mean() <= _WEAVE)
 
-    What the flanks differ by is flicker, and taken off.
+
+def _stays(line: F32, under: F32, box: Box, mark: NDArray[np.bool_], other: F32, contrast: float) -> bool:
+    """Whether another frame shows a mark in its own place, give or take some weave.
+
+    What the columns beside it differ by is flicker, and taken off.
+
+    Args:
+        line, under: The scan and the repair in the box, averaged along lines.
+        box, mark: The mark's, with a flank on either side.
+        other: Luma of the other frame.
+        contrast: Of the mark.
     """
     width = other.shape[1]
-    best = np.inf
+    least, shown = np.inf, 0.0
     for shift in range(-_WEAVE, _WEAVE + 1):
         x0, x1 = max(box.x0, -shift), min(box.x1, width - shift)
         part = slice(x0 - box.x0, x1 - box.x0)
         inside = mark[:, part]
-        if not inside.any() or inside.all():
+        beside = ~inside.any(axis=0)
+        if not inside.any() or not beside.any():
             continue
-        difference = _along(other[box.y0 : box.y1, x0 + shift : x1 + shift]) - line[:, part]
-        best = min(best, float(np.abs(difference - np.median(difference[~inside]))[inside].mean()))
-    return best
+        there = _along(other[box.y0 : box.y1, x0 + shift : x1 + shift])
+        there -= np.median((there - line[:, part])[:, beside])
+        difference = float(np.abs(there - line[:, part])[inside].mean())
+        if difference < least:
+            own = np.sign(line - under)[:, part]
+            least, shown = difference, float((own * (there - under[:, part]))[inside].mean())
+    return least < _SAME * contrast and shown > _SHOWN * contrast
 
 
 def _likeness(

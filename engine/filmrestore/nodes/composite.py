@@ -76,6 +76,7 @@ def repair(
     protect: F32 | None = None,
     defect_map: F32 | None = None,
     lines: F32 | None = None,
+    ways: Sequence[NDArray[np.float64]] = (),
     roi: Box | None = None,
     marks: bool = True,
     grain_frame: int | None = None,
@@ -95,6 +96,8 @@ def repair(
         protect: (h, w) 0..1, where nothing may be touched.
         defect_map: (h, w) 0..1, where something must be.
         lines: (h, w), above 0 where a lasting scratch or mark lies, which is repaired whatever the tiles say.
+        ways: Columns by row, (h,), of what may be a scratch that goes through the frame (`lines.through`): what the
+            tiles mark there is no picture for staying where it is.
         roi: Only here.
         marks: Whether marks on the picture are mended. Where the picture itself is (blur), the guard has nothing to
             judge, since neighbours show the same of course, and the proposal carries the scan's own grain.
@@ -124,7 +127,9 @@ def repair(
         luma, *around = lumas()
         proposed = np.where(blended.origin > 0, _luma(blended.picture), luma)
         region = _region(confidence, wanted, proposed > luma, settings)
-        region, taken_back = _spared(region, wanted, line, blended.confidence, luma, proposed, around, grain, settings)
+        region, taken_back = _spared(
+            region, wanted, line, ways, blended.confidence, luma, proposed, around, grain, settings
+        )
     with meter.stage("composite"):
         matte = _matte(region, blended.origin > 0, settings)
         net = colour.to_net(scan)
@@ -150,6 +155,7 @@ def _spared(
     region: NDArray[np.bool_],
     wanted: NDArray[np.bool_],
     line: NDArray[np.bool_],
+    ways: Sequence[NDArray[np.float64]],
     confidence: F32,
     luma: F32,
     proposed: F32,
@@ -171,7 +177,7 @@ def _spared(
         known = wanted[box.slices][mark].any() or beside[box.slices][mark].mean() > 0.5
         is_picture = not known and (
             is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
-            or is_standing_picture(luma, box, mark, clean, confidence, around, guard=settings.guard)
+            or is_standing_picture(luma, box, mark, clean, confidence, around, ways, guard=settings.guard)
             or goes_on(luma, box, mark, clean, guard=settings.guard)
             or makes_an_edge(luma, box, mark, clean, region, noise=_noise(grain, clean[mark]), guard=settings.guard)
         )

@@ -50,6 +50,8 @@ _NEAR = 41
 """Rows over which the picture's unrest is measured."""
 _BUSY = 2.5
 """Standard deviations in a mean difference."""
+_THROUGH = 0.7
+"""Share of the frame's height that a line goes through."""
 _FAINTEST = 0.006
 """Net units: what nobody sees is left."""
 
@@ -124,14 +126,23 @@ def with_lines(maps: Mapping[int, F32] | None, lines: Mapping[int, Lines]) -> di
     return known
 
 
+def through(lasting: Iterable[Lasting], number: int, height: int) -> list[NDArray[np.float64]]:
+    """Columns by row, (height,), of each line that goes through the frame and may be a scratch, certain or not."""
+    lines = [one for one in lasting if isinstance(one, LastingScratch) and one.first <= number <= one.last]
+    return [_way_of(one, number, height) for one in lines if one.bottom - one.top >= _THROUGH * height]
+
+
+def _way_of(scratch: LastingScratch, number: int, height: int) -> NDArray[np.float64]:
+    return np.interp(np.arange(height), np.linspace(0, height - 1, KNOTS), scratch.columns_at(number))
+
+
 def line_map(frame: Frame, scratches: Iterable[LastingScratch], colour: Colour) -> F32 | None:
     """The scratches of one frame: their certainty where they show, 0 elsewhere; None where none shows."""
     height, width = frame.codes.shape[:2]
     plane = np.zeros((height, width), np.float32)
     scale = max(1.0, width / 2048)
     for scratch in scratches:
-        way = np.interp(np.arange(height), np.linspace(0, height - 1, KNOTS), scratch.columns_at(frame.number))
-        columns = np.floor(way + 0.5).astype(np.intp)
+        columns = np.floor(_way_of(scratch, frame.number, height) + 0.5).astype(np.intp)
         half = round(scale * (_REACH + _FLANK) + scratch.width + max(scratch.beside))
         left = max(0, int(columns.min()) - half)
         right = min(width, int(columns.max()) + half + 1)

@@ -24,7 +24,7 @@ from .far import FarPlan
 from .far_fill import FarFrames
 from .job import mapped
 from .kept import Kept, Name
-from .lines import Lasting, chosen, line_maps, with_lines
+from .lines import Lasting, chosen, line_maps, through, with_lines
 from .lumas import Lumas
 from .mask_input import mask_values
 from .meter import Meter
@@ -113,6 +113,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         protect=None if job.protect is None else mask_values(job.protect[:, :, 0], 1.0, invert=False),
         defect_map=maps.get(source),
         lines=lines[source].plane if source in lines else None,
+        ways=through(job.lasting, source, len(frame.codes)),
         grain_frame=job.unit.numbers[job.unit.place(job.number)],
         marks=not job.restorer.facts.cause,
         far=None if far is None else partial(far.fill, source),

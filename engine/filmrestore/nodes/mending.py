@@ -24,7 +24,7 @@ from .far import FarPlan
 from .far_fill import FarFrames, with_far
 from .inputs import Inputs
 from .job import RestoreJob
-from .lines import Lines, line_maps, with_lines
+from .lines import Lines, line_maps, through, with_lines
 from .lumas import Lumas
 from .mask_input import MaskInput
 from .meter import Meter
@@ -131,6 +131,7 @@ class Mender:
             protect=self.protect.read(number, frame) if self.protect else None,
             defect_map=seen.maps[unit.source(number)] if seen.maps else None,
             lines=None if lines is None else lines.plane,
+            ways=through(self.analysis.lasting, unit.source(number), len(frame.codes)),
             roi=self.job.roi,
             marks=not self.restorer.facts.cause,
             grain_frame=unit.numbers[unit.place(number)],
