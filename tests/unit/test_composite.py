@@ -50,7 +50,7 @@ def run(frame: Frame, settings: RestoreSettings = PLAIN, confidence: float = 0.9
     return repair(
         frame,
         proposal(frame, confidence),
-        lambda: [net_luma(frame, colour)],
+        lambda: {0: net_luma(frame, colour)},
         colour,
         settings,
         grain=None,
@@ -140,7 +140,7 @@ def test_a_neutral_scan_gets_no_colour() -> None:
     colour = colour_of(frame)
     tinted = proposal(frame)
     tinted.picture[..., 0] += 0.05
-    done = repair(frame, tinted, lambda: [net_luma(frame, colour)], colour, PLAIN, grain=None, meter=Meter())
+    done = repair(frame, tinted, lambda: {0: net_luma(frame, colour)}, colour, PLAIN, grain=None, meter=Meter())
     assert (done.codes == done.codes[:, :, :1]).all()
 
 

@@ -28,12 +28,17 @@ def grainy(picture: np.ndarray, seed: int) -> np.ndarray:
 
 
 def judge(
-    now: np.ndarray, clean: np.ndarray, neighbours: list[np.ndarray], guard: float = 0.5, reach: int = 40
+    now: np.ndarray,
+    clean: np.ndarray,
+    neighbours: list[np.ndarray] | dict[int, np.ndarray],
+    guard: float = 0.5,
+    reach: int = 40,
 ) -> bool:
     mark = np.abs(now - clean) > 0.05
     rows, columns = np.nonzero(mark)
     box = Box(x0=int(columns.min()), y0=int(rows.min()), x1=int(columns.max()) + 1, y1=int(rows.max()) + 1)
-    return is_moving_picture(now, box, mark[box.slices], clean[box.slices], neighbours, guard=guard, reach=reach)
+    around = neighbours if isinstance(neighbours, dict) else dict(zip((-1, 1), neighbours, strict=True))
+    return is_moving_picture(now, box, mark[box.slices], clean[box.slices], around, guard=guard, reach=reach)
 
 
 @pytest.mark.parametrize("step", [(6, 0), (0, -9), (15, 11), (-30, 4)])
@@ -64,7 +69,16 @@ def test_a_large_blotch_on_one_frame_is_not_picture() -> None:
 def test_a_ball_that_a_cut_or_an_edge_hides_once_is_spared_by_the_one_neighbour_there_is() -> None:
     clean = background()
     frames = [grainy(with_disc(clean, 100 + k * 8, 80), k + 5) for k in (0, 1)]
-    assert judge(frames[0], clean, [frames[1]])
+    assert judge(frames[0], clean, {1: frames[1]})
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_at_an_end_of_a_shot_two_frames_of_one_side_tell_what_moves(way: int) -> None:
+    clean = background()
+    now, near, far = (grainy(with_disc(clean, 70 + k * 30, 80), k + 5) for k in range(3))
+    assert judge(now, clean, {way: near, 2 * way: far})
+    assert not judge(now, clean, {way: near, 2 * way: grainy(with_disc(clean, 40, 80), 7)})
+    assert not judge(now, clean, {way: near, 2 * way: grainy(clean, 7)})
 
 
 @pytest.mark.parametrize("value", [0.05, 0.95])

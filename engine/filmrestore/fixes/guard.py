@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ def is_moving_picture(
     box: Box,
     mark: NDArray[np.bool_],
     clean: F32,
-    neighbours: Sequence[F32],
+    neighbours: Mapping[int, F32],
     *,
     guard: float,
     reach: int,
@@ -50,9 +50,10 @@ def is_moving_picture(
         box: Bounding box of the mark.
         mark: The mark's pixels in the box, shape (box.height, box.width).
         clean: Luma of the proposed repair in the box.
-        neighbours: Luma of the previous and of the next frame, those that belong to the same shot.
+        neighbours: Luma of frames of the same shot, by how many frames farther on they are: those before and after, or
+            two of one side, where the shot begins or ends.
         guard: 0 never takes a fix back; 1 does at the faintest likeness.
-        reach: How far a mark may have moved, pixels.
+        reach: How far a mark may move in a frame, pixels.
 
     Returns:
         True where the fix is to be taken back.
@@ -64,17 +65,17 @@ def is_moving_picture(
         return False
     # At a cut there is no second frame to say whether a likeness lies on one path or there by chance.
     like, reach = (_LIKE, reach) if len(neighbours) > 1 else (_LIKE_AT_CUT, reach // 4)
-    shifts = []
-    for other in neighbours:
-        shift = _likeness(now, box, mark, other, contrast * like * guard, reach)
+    shifts = {}
+    for away, other in neighbours.items():
+        shift = _likeness(now, box, mark, other, contrast * like * guard, reach * abs(away))
         if shift is None:
             return False
-        shifts.append(shift)
+        shifts[away] = shift
     if len(shifts) == 1:
         return True
-    (ax, ay), (bx, by) = shifts
-    # One path through three frames: the way back mirrors the way forth, give or take a bend.
-    bend = float(np.hypot(ax + bx, ay + by))
+    (first, (ax, ay)), (second, (bx, by)) = shifts.items()
+    # One path through three frames: the way on is the way so far, or mirrors it, give or take a bend.
+    bend = float(np.hypot(ax * second / first - bx, ay * second / first - by))
     return bend <= 2.0 + 0.5 * max(float(np.hypot(ax, ay)), float(np.hypot(bx, by)))
 
 
@@ -96,7 +97,8 @@ def is_standing_picture(
     side, straight.
 
     Args:
-        now, box, mark, clean, neighbours, guard: As for `is_moving_picture`.
+        now, box, mark, clean, guard: As for `is_moving_picture`.
+        neighbours: Luma of frames of the same shot.
         confidence: Of the whole frame, (h, w): how far the line goes on is read from what was too faint to be marked.
         ways: Columns by row, (h,), of what the shot shows to go through the frame and is hardly picture.
     """

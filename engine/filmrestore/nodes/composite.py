@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -68,7 +68,7 @@ def threshold(sensitivity: float) -> float:
 def repair(
     frame: Frame,
     blended: Blended,
-    lumas: Callable[[], Sequence[F32]],
+    lumas: Callable[[], Mapping[int, F32]],
     colour: Colour,
     settings: RestoreSettings,
     *,
@@ -88,8 +88,8 @@ def repair(
     Args:
         frame: The scan.
         blended: The tiles' answer for it.
-        lumas: Gives the luma (`net_luma`) of the frame, then of those before and after it that belong to the same
-            shot; asked only where there is something to repair.
+        lumas: Gives the luma (`net_luma`) of the frame at 0, and of others of the same shot, by how many frames farther
+            on they are; asked only where there is something to repair.
         colour: Of the shot.
         settings: All of them; none of those read here renders a tile anew.
         grain: The reel's grain, for pixels that carry none of their own.
@@ -124,7 +124,8 @@ def repair(
             taken_back=0,
         )
     with meter.stage("guard"):
-        luma, *around = lumas()
+        around = dict(lumas())
+        luma = around.pop(0)
         proposed = np.where(blended.origin > 0, _luma(blended.picture), luma)
         region = _region(confidence, wanted, proposed > luma, settings)
         region, taken_back = _spared(
@@ -159,7 +160,7 @@ def _spared(
     confidence: F32,
     luma: F32,
     proposed: F32,
-    around: Sequence[F32],
+    around: Mapping[int, F32],
     grain: GrainModel | None,
     settings: RestoreSettings,
 ) -> tuple[NDArray[np.bool_], int]:
@@ -177,7 +178,9 @@ def _spared(
         known = wanted[box.slices][mark].any() or beside[box.slices][mark].mean() > 0.5
         is_picture = not known and (
             is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
-            or is_standing_picture(luma, box, mark, clean, confidence, around, ways, guard=settings.guard)
+            or is_standing_picture(
+                luma, box, mark, clean, confidence, list(around.values()), ways, guard=settings.guard
+            )
             or goes_on(luma, box, mark, clean, guard=settings.guard)
             or makes_an_edge(luma, box, mark, clean, region, noise=_noise(grain, clean[mark]), guard=settings.guard)
         )

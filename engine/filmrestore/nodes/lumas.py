@@ -30,11 +30,14 @@ class Lumas:
                 self._made[number] = net_luma(self._frames[number], self._colour)
             return self._made[number]
 
-    def around(self, number: int, unit: Unit) -> list[F32]:
-        """The luma of a kept frame, then those of the pictures beside it that belong to its shot.
+    def around(self, number: int, unit: Unit) -> dict[int, F32]:
+        """The luma of a kept frame at 0, and of pictures of its shot by how many of them farther on they are.
 
-        A repeat is judged as its original is, between the same neighbours: the two would confirm each other's marks.
+        Those before and after it; at an end of the shot the next two of the same side, as far as the window has them. A
+        repeat is judged as its original is, between the same neighbours: the two would confirm each other's marks.
         """
         place = unit.place(number)
-        beside = [p for p in (place - 1, place + 1) if 0 <= p < len(unit.sources) and unit.present[p]]
-        return [self[unit.sources[p]] for p in (place, *beside)]
+        there = [a for a in (-2, -1, 1, 2) if 0 <= place + a < len(unit.sources) and unit.present[place + a]]
+        beside = [a for a in there if abs(a) == 1]
+        chosen = beside if len(beside) == 2 else there
+        return {away: self[unit.sources[place + away]] for away in (0, *chosen)}
