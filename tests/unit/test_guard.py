@@ -81,6 +81,17 @@ def test_at_an_end_of_a_shot_two_frames_of_one_side_tell_what_moves(way: int) ->
     assert not judge(now, clean, {way: near, 2 * way: grainy(clean, 7)})
 
 
+def test_at_an_end_of_a_shot_a_large_thing_that_moves_a_little_and_turns_is_picture() -> None:
+    clean = np.kron(background(3), np.ones((2, 2), np.float32))
+    frames = []
+    for k in range(3):
+        shoe = np.zeros(clean.shape, np.uint8)
+        cv2.ellipse(shoe, (120 + 9 * k, 100), (14, 26), 19.0 * k, 0, 360, 255, -1)
+        frames.append(np.where(shoe > 0, np.float32(0.9), clean))
+    assert judge(frames[0], clean, {1: frames[1], 2: frames[2]})
+    assert not judge(frames[0], clean, {1: clean, 2: clean})
+
+
 @pytest.mark.parametrize("value", [0.05, 0.95])
 def test_dirt_on_one_frame_is_not_picture(value: float) -> None:
     clean = background()

@@ -16,6 +16,8 @@ _RIM = np.float32(0.55)  # weight of the one pixel around a mark; matchTemplate 
 _WIDEST = 240  # a longer mark is no thrown ball; it is judged by the network alone
 _LIKE = 1.2  # share of a mark's contrast that may remain over its likeness, at a guard of 1: things turn as they move
 _LIKE_AT_CUT = 0.7
+_MOVED = 0.6  # share of the difference in its old place that its likeness may have: else it stayed
+_AT_END = (1.5, 0.8)  # both for larger marks where a shot begins or ends: nothing shows the way that a thing came
 _FINE = 16  # pixels: marks up to this are looked for at full size
 _COARSEST = 8  # and none at less than an eighth
 UPRIGHT = 3  # times as high as wide: a line
@@ -64,10 +66,12 @@ def is_moving_picture(
     if contrast <= 1e-4:
         return False
     # At a cut there is no second frame to say whether a likeness lies on one path or there by chance.
-    like, reach = (_LIKE, reach) if len(neighbours) > 1 else (_LIKE_AT_CUT, reach // 4)
+    like, moved, reach = (_LIKE, _MOVED, reach) if len(neighbours) > 1 else (_LIKE_AT_CUT, _MOVED, reach // 4)
+    if len(neighbours) > 1 and min(neighbours) * max(neighbours) > 0 and max(box.width, box.height) > _FINE:
+        like, moved = _AT_END
     shifts = {}
     for away, other in neighbours.items():
-        shift = _likeness(now, box, mark, other, contrast * like * guard, reach * abs(away))
+        shift = _likeness(now, box, mark, other, contrast * like * guard, moved, reach * abs(away))
         if shift is None:
             return False
         shifts[away] = shift
@@ -168,7 +172,7 @@ def _stays(line: F32, under: F32, box: Box, mark: NDArray[np.bool_], other: F32,
 
 
 def _likeness(
-    now: F32, box: Box, mark: NDArray[np.bool_], other: F32, most: float, reach: int
+    now: F32, box: Box, mark: NDArray[np.bool_], other: F32, most: float, moved: float, reach: int
 ) -> tuple[int, int] | None:
     """The displacement (x, y) in pixels at which `other` shows the mark, or None.
 
@@ -203,7 +207,7 @@ def _likeness(
     error[here] = np.inf
     best_row, best_column = np.unravel_index(int(np.argmin(error)), error.shape)
     best = float(error[best_row, best_column])
-    if not best < min(most, 0.6 * still):
+    if not best < min(most, moved * still):
         return None
     return (int(best_column) - column) * step, (int(best_row) - row) * step
 
