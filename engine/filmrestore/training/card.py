@@ -51,8 +51,8 @@ def model_card(name: str, card: Mapping[str, Any]) -> str:
         f"# {name}",
         "",
         f"Weights of {model}, trained by `filmrestore.training`. The run that they come of: {run['samples']} samples,",
-        f"{run['hours']:.2f} hours. Licence of the weights: {card['licence']}. How they were trained, and what falls",
-        f"short: docs/models/{model}.md.",
+        f"{run['hours']:.2f} hours{_others(run)}. Licence of the weights: {card['licence']}.",
+        f"How they were trained, and what falls short: docs/models/{model}.md.",
         "",
         "## Trained on",
         "",
@@ -67,6 +67,12 @@ def model_card(name: str, card: Mapping[str, Any]) -> str:
     if kinds:
         lines += ["Objects found by kind of damage:", "", *table(("", *columns), kinds), ""]
     return "\n".join(lines)
+
+
+def _others(run: Mapping[str, Any]) -> str:
+    """How many runs' weights theirs were averaged with, if any."""
+    others = run.get("with", ())
+    return f", averaged with those of {len(others)} other run{'s' * (len(others) > 1)}" if others else ""
 
 
 def _kinds(figures: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import InputError
 from ..media.atomic import atomic_bytes
@@ -26,7 +28,12 @@ OURS = ("data", "out", "cache", "start", "hard")
 
 
 def publish(
-    run: Path, target: Path, data: Path | None = None, cache: Path | None = None, windows: int | None = None
+    run: Path,
+    target: Path,
+    data: Path | None = None,
+    cache: Path | None = None,
+    windows: int | None = None,
+    others: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Writes the averaged weights of a run, their JSON and their card.
 
@@ -36,26 +43,32 @@ def publish(
         data, cache: As for training; the run's own where none is given.
         windows: Held-out windows or samples to calibrate on, and as many others to measure on; the recipe's where none
             is given. 0 does neither.
+        others: Folders of runs of the same network, of which one began where another ended: the mean of the weights of
+            all is published.
 
     Returns:
         What was written into the JSON, less what the network says of itself.
 
     Raises:
-        InputError: no checkpoint there, or a damaged one; no footage.
+        InputError: no checkpoint there, or a damaged one, or one of another network; no footage.
         OutputError: the folder cannot be written.
     """
     saved, job = read(run), _job(run, data, cache)
     task = task_of(job.model)
     network = task.network(job.network)
-    network.load_state_dict(saved["average"])
+    others_saved = {other: read(other) for other in others}
+    network.load_state_dict(_mean(saved["average"], {other: one["average"] for other, one in others_saved.items()}))
     windows = task.recipe.windows if windows is None else windows
     card = {
         **(_measured(task, network.eval(), job, windows) if windows else {"figures": {}}),
         "run": {
             "windows": windows,
-            "samples": job.schedule.drawn(saved["updates"]),
-            "updates": saved["updates"],
-            "hours": round(saved["seconds"] / 3600, 3),
+            **_length(job, saved),
+            **(
+                {"with": [_length(_job(other, data, cache), one) for other, one in others_saved.items()]}
+                if others
+                else {}
+            ),
             "job": {name: value for name, value in job.to_dict().items() if name not in OURS},
         },
         "data": [{"what": what, "source": source, "licence": licence} for what, source, licence in DATA],
@@ -64,6 +77,24 @@ def publish(
     save_network(task.shipped(network), target, card)
     atomic_bytes(target.with_suffix(".md"), model_card(target.name, card).encode())
     return card
+
+
+def _mean(weights: Mapping[str, Tensor], others: Mapping[Path, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Of the weights of several runs, name by name."""
+    for run, other in others.items():
+        if {name: one.shape for name, one in other.items()} != {name: one.shape for name, one in weights.items()}:
+            raise InputError(f"the run in {run} is of another network: publish it alone")
+    every = (weights, *others.values())
+    return {name: torch.stack([each[name].double() for each in every]).mean(0).to(one) for name, one in weights.items()}
+
+
+def _length(job: TrainJob, saved: Mapping[str, Any]) -> dict[str, Any]:
+    """How long a run was."""
+    return {
+        "samples": job.schedule.drawn(saved["updates"]),
+        "updates": saved["updates"],
+        "hours": round(saved["seconds"] / 3600, 3),
+    }
 
 
 def _job(run: Path, data: Path | None, cache: Path | None) -> TrainJob:
@@ -93,6 +124,10 @@ def main() -> int:
     """`python -m filmrestore.training.publish`."""
     parser = argparse.ArgumentParser(prog="python -m filmrestore.training.publish", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument(
+        "--with", dest="others", type=Path, action="append", default=[],
+        help="folder of another run whose weights are averaged with it; again for more",
+    )  # fmt: skip
     parser.add_argument("--to", type=Path, required=True, help="weights to write, .safetensors")
     parser.add_argument("--data", type=Path, help="folder with train/stills and train/video; the run's own")
     parser.add_argument("--cache", type=Path, help="folder for decoded footage; the run's own")
@@ -101,7 +136,7 @@ def main() -> int:
     torch.set_num_threads(1)
 
     def work() -> str:
-        card = publish(asked.run, asked.to, asked.data, asked.cache, asked.windows)
+        card = publish(asked.run, asked.to, asked.data, asked.cache, asked.windows, asked.others)
         return json.dumps(card["figures"], indent=1)
 
     return finished(work)
