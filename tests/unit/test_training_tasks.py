@@ -206,6 +206,22 @@ def test_published_weights_make_a_restorer(model: str, restorer: Any, data: Path
     assert restorer(PUBLISHED[model](tmp_path / "w.safetensors"), torch.device("cpu")).facts.name == model
 
 
+def test_the_mean_of_runs_is_published_and_said_to_be_one(data: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / "one", tmp_path / "other"]
+    for seed, out in enumerate(runs):
+        train(_job("restormer", data, out, samples=4, seed=seed, stages=(Stage(size=32, batch=4),)))
+    card = publish(runs[0], tmp_path / "w.safetensors", windows=0, others=runs[1:])
+    assert [one["samples"] for one in card["run"]["with"]] == [4]
+    one, other = (torch.load(out / NAME, weights_only=True)["average"] for out in runs)
+    for name, value in PUBLISHED["restormer"](tmp_path / "w.safetensors").net.state_dict().items():
+        torch.testing.assert_close(value, (one[name] + other[name]) / 2, atol=1e-3, rtol=1e-3)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+    assert "averaged with those of 1 other run." in (tmp_path / "w.md").read_text()
+    train(_job("two_stage", data, tmp_path / "else", samples=4, stages=(Stage(size=32, batch=4),)))
+    with pytest.raises(InputError, match="another network"):
+        publish(runs[0], tmp_path / "x.safetensors", windows=0, others=[tmp_path / "else"])
+
+
 def test_a_run_of_the_trainer_before_this_one_is_published_and_gone_on_with(data: Path, tmp_path: Path) -> None:
     run_, target = tmp_path / "run", tmp_path / "w.safetensors"
     train(_job("two_stage", data, run_, samples=8, stages=(Stage(size=32, batch=4),)))

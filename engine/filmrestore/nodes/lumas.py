@@ -37,7 +37,11 @@ class Lumas:
         repeat is judged as its original is, between the same neighbours: the two would confirm each other's marks.
         """
         place = unit.place(number)
-        there = [a for a in (-2, -1, 1, 2) if 0 <= place + a < len(unit.sources) and unit.present[place + a]]
-        beside = [a for a in there if abs(a) == 1]
-        chosen = beside if len(beside) == 2 else there
-        return {away: self[unit.sources[place + away]] for away in (0, *chosen)}
+
+        def there(*aways: int) -> list[int]:
+            return [a for a in aways if 0 <= place + a < len(unit.sources) and unit.present[place + a]]
+
+        beside = there(-1, 1)
+        if len(beside) == 1:
+            beside += there(2 * beside[0])
+        return {away: self[unit.sources[place + away]] for away in (0, *beside)}
