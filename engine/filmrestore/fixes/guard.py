@@ -21,7 +21,7 @@ _AT_END = (1.5, 0.8)  # both for larger marks where a shot begins or ends: nothi
 _FINE = 16  # pixels: marks up to this are looked for at full size
 _COARSEST = 8  # and none at less than an eighth
 UPRIGHT = 3  # times as high as wide: a line
-_THROUGH = 0.7  # share of the frame's height that a lasting scratch shows on
+THROUGH = 0.7  # share of the frame's height that a lasting scratch shows on
 _TRACE = 0.15  # confidence that still counts as a line going on
 _SIDE = 0.015  # share of the width: the picture's own border lies here
 _ALONG = 15  # px
@@ -113,7 +113,7 @@ def is_standing_picture(
     side = max(2, round(_SIDE * width))
     if box.width <= side and (box.x0 < side or box.x1 > width - side):
         return True
-    if _run(confidence, box) >= _THROUGH * height or any(_lies_on(box, mark, way) for way in ways):
+    if _run(confidence, box) >= THROUGH * height or any(_lies_on(box, mark, way) for way in ways):
         return False
     wide = Box(x0=max(box.x0 - _FLANK, 0), y0=box.y0, x1=min(box.x1 + _FLANK, width), y1=box.y1)
     whole = np.pad(mark, ((0, 0), (box.x0 - wide.x0, wide.x1 - box.x1)))

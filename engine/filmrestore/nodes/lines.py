@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..analysis import LastingMark, LastingScratch
 from ..analysis.columns import CERTAIN, KNOTS
 from ..colour import Colour
+from ..fixes.guard import THROUGH
 from ..frame import Frame
 from ..settings import RestoreSettings
 from .marks import mark_map
@@ -50,8 +51,6 @@ _NEAR = 41
 """Rows over which the picture's unrest is measured."""
 _BUSY = 2.5
 """Standard deviations in a mean difference."""
-_THROUGH = 0.7
-"""Share of the frame's height that a line goes through."""
 _FAINTEST = 0.006
 """Net units: what nobody sees is left."""
 
@@ -129,7 +128,7 @@ def with_lines(maps: Mapping[int, F32] | None, lines: Mapping[int, Lines]) -> di
 def through(lasting: Iterable[Lasting], number: int, height: int) -> list[NDArray[np.float64]]:
     """Columns by row, (height,), of each line that goes through the frame and may be a scratch, certain or not."""
     lines = [one for one in lasting if isinstance(one, LastingScratch) and one.first <= number <= one.last]
-    return [_way_of(one, number, height) for one in lines if one.bottom - one.top >= _THROUGH * height]
+    return [_way_of(one, number, height) for one in lines if one.bottom - one.top >= THROUGH * height]
 
 
 def _way_of(scratch: LastingScratch, number: int, height: int) -> NDArray[np.float64]:

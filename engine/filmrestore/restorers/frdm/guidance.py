@@ -184,7 +184,7 @@ def _mean_of(planes: Float[Tensor, "*n h w"], edge: int) -> Float[Tensor, "*n h 
     for axis in (-1, -2):
         sums = _sums(sums, axis, edge)
     down, across = (_sums(functional.pad(sums.new_ones(n), (half, half)), 0, edge) for n in planes.shape[-2:])
-    return sums.mul_((1 / down)[:, None] * (1 / across))
+    return sums * ((1 / down)[:, None] * (1 / across))
 
 
 def _sums(x: Tensor, axis: int, edge: int) -> Tensor:
