@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from filmrestore.analysis import columns
 from filmrestore.analysis.ridges import strips_of
-from filmrestore.analysis.traits import LEAST, TRAITS
+from filmrestore.analysis.traits import TRAITS, certainty
 from filmrestore.bench.clips import DAMAGE, FRAME_WIDTH, SCANNER_BLUR, _grained
 from filmrestore.bench.light import to_linear
 from filmrestore.bench.paste import Pieces, _trimmed, paste
@@ -194,12 +194,6 @@ def main() -> None:
             if len(frames) == FRAMES:
                 lines += lines_of(path.name, frames, pieces, rng)
     report([line for line in lines if line.on_scratch > 0.5 or line.on_scratch < 0.1])
-
-
-def certainty(traits: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """As `analysis.traits.certainty` has it, with other weights."""
-    odds = np.sort(traits @ weights[:-1] + weights[-1])
-    return float(1 / (1 + np.exp(-(odds[: (len(odds) + 1) // 2].mean() + LEAST))))
 
 
 def report(lines: list[Line]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -63,8 +64,9 @@ class LastingScratch(msgspec.Struct, frozen=True, kw_only=True):
 
     def columns_at(self, number: int) -> Float64:
         """Its column at `KNOTS` heights of a frame, between measurements on a straight way."""
-        ways = np.array(self.columns)
-        return np.array([np.interp(number, self.frames, way) for way in ways.T])
+        after = bisect_right(self.frames, number)
+        near = slice(max(after - 1, 0), after + 1)  # of a long reel's thousands, those on either side
+        return np.array([np.interp(number, self.frames[near], way) for way in np.array(self.columns[near]).T])
 
 
 @dataclass

@@ -170,10 +170,15 @@ def _followed(look: Look, path: Path, drift: Drift) -> float:
     return float(seen.mean(axis=1).max())
 
 
-def certainty(each: NDArray[np.float64]) -> float:
+def certainty(each: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> float:
     """Probability that a line is a scratch, by its traits in every look, (looks, traits).
 
     By the half of the looks that speak least for it: a post that a scratch passes once looks like one that once.
+
+    Args:
+        each: The traits.
+        weights: Of each trait, then the bias; those that were fitted when None.
     """
-    odds = np.sort(each @ np.array(list(WEIGHTS.values())) + BIAS)
+    weights = np.array([*WEIGHTS.values(), BIAS]) if weights is None else weights
+    odds = np.sort(each @ weights[:-1] + weights[-1])
     return float(1 / (1 + np.exp(-(odds[: (len(odds) + 1) // 2].mean() + LEAST))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -65,9 +65,10 @@ def is_moving_picture(
     contrast = float(np.abs(now[box.slices] - clean)[mark].mean())
     if contrast <= 1e-4:
         return False
-    # At a cut there is no second frame to say whether a likeness lies on one path or there by chance.
-    like, moved, reach = (_LIKE, _MOVED, reach) if len(neighbours) > 1 else (_LIKE_AT_CUT, _MOVED, reach // 4)
-    if len(neighbours) > 1 and min(neighbours) * max(neighbours) > 0 and max(box.width, box.height) > _FINE:
+    like, moved = _LIKE, _MOVED
+    if len(neighbours) < 2:  # no second frame says whether a likeness lies on one path or there by chance
+        like, reach = _LIKE_AT_CUT, reach // 4
+    elif min(neighbours) * max(neighbours) > 0 and max(box.width, box.height) > _FINE:
         like, moved = _AT_END
     shifts = {}
     for away, other in neighbours.items():
@@ -89,7 +90,7 @@ def is_standing_picture(
     mark: NDArray[np.bool_],
     clean: F32,
     confidence: F32,
-    neighbours: Sequence[F32],
+    neighbours: Collection[F32],
     ways: Sequence[NDArray[np.float64]] = (),
     *,
     guard: float,
@@ -117,7 +118,8 @@ def is_standing_picture(
         return False
     wide = Box(x0=max(box.x0 - _FLANK, 0), y0=box.y0, x1=min(box.x1 + _FLANK, width), y1=box.y1)
     whole = np.pad(mark, ((0, 0), (box.x0 - wide.x0, wide.x1 - box.x1)))
-    line, under = _along(now[wide.slices]), _along(now[wide.slices])
+    line = _along(now[wide.slices])
+    under = line.copy()
     under[:, box.x0 - wide.x0 : box.x1 - wide.x0] = _along(clean)
     contrast = float(np.abs(line - under)[whole].mean())
     return all(_stays(line, under, wide, whole, other, contrast) for other in neighbours)

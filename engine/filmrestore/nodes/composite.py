@@ -178,9 +178,7 @@ def _spared(
         known = wanted[box.slices][mark].any() or beside[box.slices][mark].mean() > 0.5
         is_picture = not known and (
             is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
-            or is_standing_picture(
-                luma, box, mark, clean, confidence, list(around.values()), ways, guard=settings.guard
-            )
+            or is_standing_picture(luma, box, mark, clean, confidence, around.values(), ways, guard=settings.guard)
             or goes_on(luma, box, mark, clean, guard=settings.guard)
             or makes_an_edge(luma, box, mark, clean, region, noise=_noise(grain, clean[mark]), guard=settings.guard)
         )
