@@ -1,6 +1,7 @@
 """Motion between neighbouring frames of one window, used as evidence: patch-local and deterministic.
 
-Every frame is given its previous and next neighbour, brought onto it by dense optical flow. Dirt bends
+Every frame is given its previous and next neighbour, or what stands in for one that is not there, brought onto it by
+dense optical flow. Dirt bends
 flow, so the flow is kept smooth (docs/decisions/motion.md has the measurements), and where a frame differs
 from both neighbours in the same direction it is taken again from the surroundings. Neighbours are brought
 to the frame's own brightness, so that flicker is not mistaken for damage.
@@ -10,6 +11,8 @@ cv2's result depends on its thread count, hence the one thread. Nothing outside 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
@@ -17,9 +20,9 @@ from numpy import ndarray as Array
 from numpy.typing import ArrayLike
 
 PREVIOUS = slice(0, 3)
-"""Channels of the previous frame, motion-compensated, in net encoding."""
+"""Channels of the previous frame, or of what stands in for it, motion-compensated, in net encoding."""
 NEXT = slice(3, 6)
-"""Channels of the next frame, motion-compensated, in net encoding."""
+"""Channels of the next frame, or of what stands in for it, motion-compensated, in net encoding."""
 VALID = slice(6, 8)
 """Previous, next: 1 where that neighbour is there and the pixel came from inside the patch, else 0."""
 AGREEMENT = slice(8, 10)
@@ -44,24 +47,20 @@ def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 
         present: Which frames are real. The others neither get nor give evidence.
 
     Returns:
-        Channels `PREVIOUS`, `NEXT`, `VALID`, `AGREEMENT`; zeros where there is no neighbour.
+        Channels `PREVIOUS`, `NEXT`, `VALID`, `AGREEMENT`; zeros where nothing can be shown. For a frame of the
+        window that is absent, the one beyond it is shown, or else the second one on the other side.
     """
     frames = np.ascontiguousarray(np.moveaxis(np.asarray(window, dtype=np.float32), 1, 3))
     count, height, width, _ = frames.shape
     assert len(present) == count
     stack = np.zeros((count, CHANNELS, height, width), np.float32)
     lumas = [luma8(frame) for frame in frames]
-    fields = {
-        (a, b): flow(lumas[a], lumas[b])
-        for a in range(count)
-        for b in (a - 1, a + 1)
-        if 0 <= b < count and present[a] and present[b]
-    }
-    for centre in range(count):
-        neighbours = [b for b in (centre - 1, centre + 1) if (centre, b) in fields]
-        repaired = _repair_under_spikes(lumas, centre, {b: fields[centre, b] for b in neighbours})
-        for b in neighbours:
-            side = int(b > centre)
+    shown = [neighbours(centre, present) for centre in range(count)]
+    pairs = {(centre, b) for centre, of_it in enumerate(shown) for b in of_it.values()}
+    fields = {(a, b): flow(lumas[a], lumas[b]) for a, b in pairs | {(b, a) for a, b in pairs}}
+    for centre, of_it in enumerate(shown):
+        repaired = _repair_under_spikes(lumas, centre, {b: fields[centre, b] for b in of_it.values()})
+        for side, b in of_it.items():
             warped, valid = compensate(frames[b], repaired[b])
             warped = match_tone(warped, frames[centre], valid)
             warped = match_level(warped, frames[centre], valid)
@@ -70,6 +69,25 @@ def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 
             stack[centre, VALID][side] = valid
             stack[centre, AGREEMENT][side] = _agreement(repaired[b], fields[b, centre]) * valid
     return stack
+
+
+def neighbours(centre: int, present: Sequence[bool]) -> dict[int, int]:
+    """The frames that one of the window is held against, by side: 0 is the previous one's, 1 the next one's.
+
+    Where a shot ends, or a frame is missing, what both others show speaks as two neighbours do. Frames at the ends of
+    the window have one: they are not kept, and two more flows cost more than they bring.
+    """
+    there = {index for index, real in enumerate(present) if real}
+    found: dict[int, int] = {}
+    if centre not in there:
+        return found
+    sides = {side: step for side, step in enumerate((-1, 1)) if 0 <= centre + step < len(present)}
+    for reach in (1, 2, -2):
+        for side, step in sides.items():
+            other = centre + reach * step
+            if side not in found and other in there and other not in found.values():
+                found[side] = other
+    return found
 
 
 def luma8(net: Float32[Array, "h w 3"]) -> UInt8[Array, "h w"]:
