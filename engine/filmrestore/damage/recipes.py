@@ -33,10 +33,10 @@ def _some(rng: np.random.Generator, chance: float, low: float, high: float) -> f
 
 def _marks(rng: np.random.Generator) -> dict[str, Any]:
     return {
-        "dust": _some(rng, 0.75, 60.0, 4000.0),
-        "dust_size": float(rng.uniform(0.7, 1.8)),
+        "dust": _some(rng, 0.8, 100.0, 5000.0),
+        "dust_size": float(rng.uniform(0.5, 1.6)),
         "dirt": _some(rng, 0.7, 40.0, 1500.0),
-        "dirt_size": float(math.exp(rng.uniform(math.log(0.7), math.log(3.5)))),
+        "dirt_size": float(math.exp(rng.uniform(math.log(0.4), math.log(3.5)))),
         "hair": _some(rng, 0.4, 20.0, 600.0),
         "hair_size": float(rng.uniform(0.7, 1.5)),
         "lint": _some(rng, 0.2, 10.0, 150.0),
@@ -57,14 +57,14 @@ def _marks(rng: np.random.Generator) -> dict[str, Any]:
         "burn_size": float(rng.uniform(0.2, 0.6)),
         "splices": _some(rng, 0.05, 40.0, 150.0),
         "polarity": str(rng.choice(["dark", "light", "mixed"], p=[0.3, 0.3, 0.4])),
-        "opacity": float(rng.uniform(0.35, 1.0)),
+        "opacity": float(rng.uniform(0.35, 1.0) ** 0.7),
         "faint": float(rng.uniform(0.05, 0.6)),
         "clumping": float(rng.uniform(0.0, 0.5)),
     }
 
 
 def _shared(rng: np.random.Generator) -> dict[str, Any]:
-    is_steady = rng.random() < 0.4
+    is_steady = rng.random() < 0.5
     return {
         "stock": "monochrome" if rng.random() < 0.25 else "colour",
         "base_light": float(rng.uniform(0.75, 1.3)),
@@ -74,7 +74,7 @@ def _shared(rng: np.random.Generator) -> dict[str, Any]:
         "flicker_uneven": _some(rng, 0.3, 0.01, 0.12),
         "focus": _some(rng, 0.15, 0.4, 2.0),
         "motion": _some(rng, 0.1, 1.0, 8.0),
-        "grain": _some(rng, 0.9, 0.008, 0.08),
+        "grain": _some(rng, 0.9, 0.005, 0.07),
         "grain_size": float(rng.uniform(0.6, 2.0)),
         "scanner_blur": float(rng.uniform(0.35, 0.9)),
     }

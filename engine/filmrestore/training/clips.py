@@ -126,8 +126,9 @@ def texture(footage: Footage, rng: np.random.Generator, size: int, scale: float)
 
 
 def _still_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
-    speed = speed_of(rng)
-    source = texture(footage, rng, round(size * 1.35 + 4 * speed), float(rng.uniform(0.8, 2.5)))
+    speed = speed_of(rng, still=0.35)
+    edge = round(size * 1.35 + 4 * speed)
+    source = max((texture(footage, rng, edge, float(rng.uniform(0.8, 3.5))) for _ in range(_looks(rng))), key=_detail)
     centre = (source.shape[1] / 2, source.shape[0] / 2)
     move = about(glide(rng, speed), centre, (size / 2, size / 2))
     shutter = rng.uniform(0.0, 2 * SHUTTER)
@@ -142,6 +143,16 @@ def _still_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
     left, top = (max(0, round(middle - size / 2)) for middle in centre)
     full = (max(source.shape[0], size), max(source.shape[1], size))
     return View(frames=frames, whole=whole, full=full, box=Box(x0=left, y0=top, x1=left + size, y1=top + size))
+
+
+def _looks(rng: np.random.Generator) -> int:
+    """How many places are looked at, of which the one with the most detail is taken: there marks are hard to see."""
+    return 1 if rng.random() < 0.3 else 4
+
+
+def _detail(light: Linear) -> float:
+    """Mean step between neighbouring rows, as bright as a display shows it."""
+    return float(np.abs(np.diff(np.sqrt(light[::2, ::2, 1]), axis=0)).mean()) if len(light) > 2 else 0.0
 
 
 def _seen(source: Linear, move: Move, time: float, size: int, swell: Callable[[float], Linear] | None) -> Linear:
@@ -173,9 +184,14 @@ def _clip_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
     count, height, width = clip.shape[:3]
     stride = min(int(rng.choice((1, 1, 1, 2, 3))), (count - 1) // (FRAMES - 1))
     first = int(rng.integers(count - stride * (FRAMES - 1)))
-    edge = int(min(size * rng.uniform(0.8, 1.6), height, width))
+    edge = int(min(size * rng.uniform(0.8, 2.0), height, width))
     drift = rng.normal(0, 4.0, 2) * (rng.random() < 0.3)
-    corner = rng.uniform(0, (height - edge, width - edge))
+
+    def detail(corner: NDArray[np.float64]) -> float:
+        top, left = corner.astype(int)
+        return _detail(TO_LINEAR[clip[first, top : top + edge, left : left + edge]])
+
+    corner = max((rng.uniform(0, (height - edge, width - edge)) for _ in range(_looks(rng))), key=detail)
     frames = np.empty((FRAMES, size, size, 3), np.float32)
     for index in range(FRAMES):
         top, left = np.clip(np.rint(corner + drift * index), 0, (height - edge, width - edge)).astype(int)

@@ -82,19 +82,19 @@ def unsteady(rng: np.random.Generator, frames: Linear) -> Linear:
 
 
 def soften(rng: np.random.Generator, frames: Linear) -> Linear:
-    """Blur of the lens and the print, before any damage: half of the windows."""
-    if rng.random() < 0.5:
+    """Blur of the lens and the print, before any damage: a third of the windows."""
+    if rng.random() < 0.67:
         return frames
     sigma = rng.uniform(0.4, 2.0)
     return np.stack([cv2.GaussianBlur(frame, (0, 0), sigma) for frame in frames])
 
 
 def old_transfer(rng: np.random.Generator) -> Transfer | None:
-    """A copy of low resolution, compressed: what circulates of early film. None for a good scan, two thirds.
+    """A copy of low resolution, compressed: what circulates of early film. None for a good scan, three quarters.
 
     It acts after the damage, on scan and truth alike.
     """
-    if rng.random() < 0.65:
+    if rng.random() < 0.75:
         return None
     shrink = rng.uniform(1.2, 2.2) if rng.random() < 0.6 else 1.0
     sigma = rng.uniform(0.3, 0.9)
