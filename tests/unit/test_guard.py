@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filmrestore.fixes.fragments import goes_on, makes_an_edge
+from filmrestore.fixes.fragments import goes_on, is_of_bundle, makes_an_edge
 from filmrestore.fixes.guard import is_moving_picture, is_standing_picture
 from filmrestore.frame import Box
 
@@ -239,6 +239,16 @@ def line(
     rows, columns = np.nonzero(mark)
     box = Box(x0=int(columns.min()), y0=int(rows.min()), x1=int(columns.max()) + 1, y1=int(rows.max()) + 1)
     return goes_on(now, box, mark[box.slices], ground[box.slices], guard=guard)
+
+
+def test_an_upright_mark_along_a_lasting_line_is_of_its_bundle() -> None:
+    lines = np.zeros(SIZE, np.bool_)
+    lines[:, 60] = True
+    assert is_of_bundle(lines, Box(x0=55, y0=20, x1=66, y1=90))
+    assert not is_of_bundle(lines, Box(x0=62, y0=20, x1=66, y1=90))  # beside it
+    assert not is_of_bundle(lines, Box(x0=50, y0=20, x1=70, y1=60))  # a limb that passes
+    lines[40:] = False
+    assert not is_of_bundle(lines, Box(x0=55, y0=20, x1=66, y1=90))  # it ends before half of them
 
 
 def test_a_leash_that_is_found_in_part_is_picture() -> None:

@@ -77,6 +77,32 @@ def test_more_of_a_hair_is_known_than_one_frame_shows_and_nothing_of_a_busy_pict
     assert (found & ~near).sum() <= 0.05 * found.sum()
 
 
+def test_a_hair_is_followed_to_its_end_however_long() -> None:
+    ways = ways_of(3)
+    frames = shot(STILL, ways, BENT)
+    rows, columns = known()
+    start = columns < 75
+    rows, columns = whole_mark(frames, ways, (STILL,), HERE, -1, (rows[start], columns[start]))
+    assert columns.max() > 100
+
+
+@pytest.mark.parametrize(("gap", "is_bridged"), [(8, True), (24, False)])
+def test_a_hair_goes_on_beyond_a_place_where_nothing_of_it_shows(gap: int, is_bridged: bool) -> None:
+    ways = ways_of(3)
+    bar = np.zeros((HEIGHT, WIDTH), np.bool_)
+    bar[:, 70 : 70 + gap] = True
+    frames = []
+    for n in range(FRAMES):
+        hair = np.where(bar, np.float32(0), cover((float(ways[n, 0]), float(ways[n, 1]))))
+        frame = ground((0.0, 0.0)) - np.float32(0.2) * hair
+        frame += np.random.default_rng(n).normal(0, 0.01, frame.shape).astype(np.float32)
+        frames.append(Glance.of(n, frame, *relief(frame)))
+    rows, columns = known()
+    start = columns < 70
+    rows, columns = whole_mark(frames, ways, (STILL,), HERE, -1, (rows[start], columns[start]))
+    assert (columns >= 70 + gap).any() == is_bridged
+
+
 def test_where_a_hair_bends_only_what_keeps_to_one_way_is_taken() -> None:
     ways = ways_of(3)
     frames = shot(STILL, ways, np.random.default_rng(5).normal(0, 12, FRAMES))

@@ -27,10 +27,12 @@ class Drift:
 
     Attributes:
         whole: Columns that it has gone as a whole.
-        costs: What the frames differ by around each place for each column beside that, (2 reach + 1, strips, columns).
+        first: Whole columns of the first of the ways that costs are known for; each further one is a column more.
+        costs: What the frames differ by around each place for each way, (2 reach + 1, strips, columns).
     """
 
     whole: float
+    first: int
     costs: Float32
 
     def beside(self, strips: Rows, columns: Rows) -> float:
@@ -38,7 +40,7 @@ class Drift:
         cost = self.costs[:, strips, columns].sum(axis=1, dtype=np.float64)
         aside = np.abs(np.arange(len(cost)) - _REACH)
         cost += _PULL * cost.mean() * aside
-        return round(self.whole) - _REACH + _lowest(cost)
+        return self.first + _lowest(cost)
 
 
 def drifts_of(strips: Sequence[Float32], here: int) -> list[Drift]:
@@ -67,7 +69,7 @@ def _drift(one: Float32, other: Float32) -> Drift:
         for plane in near
     ]
     place = _lowest(np.array([plane.mean(dtype=np.float64) for plane in near]))
-    return Drift(whole - _REACH + place, np.stack(costs))
+    return Drift(whole - _REACH + place, whole - _REACH, np.stack(costs))
 
 
 def _apart(one: Float32, other: Float32, way: int) -> Float32:

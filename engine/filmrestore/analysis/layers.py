@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..frame import Box
 from ..motion import LUMA_GAIN
 from .marks import Rows, Shifts
 from .pieces import Glance
@@ -22,7 +23,8 @@ _CHANCE = 2.0  # mean differences that chance may show
 _ROUNDS = 5  # after which neither layer changes any more
 _SHARE = 0.15  # of a mark's contrast, from which a pixel is of it
 _FAINTEST = 0.006  # net: what nobody sees is left
-_BEYOND = 2  # pixels that a mark may be interrupted by
+_BEYOND = 2  # half of the pixels that a mark may be interrupted by
+_CROSSED, _PIECE = 5, 8  # half of those that cross it, and the pixels of a piece that goes on beyond them
 
 
 def whole_mark(
@@ -38,26 +40,48 @@ def whole_mark(
         sign: 1 light, -1 dark.
         crest: Its rows and columns.
     """
-    rows, columns = crest
     height, width = frames[here].luma.shape
-    y0, x0 = (max(0, int(at.min()) - _AROUND) for at in (rows, columns))
-    y1, x1 = (min(end, int(at.max()) + _AROUND + 1) for end, at in ((height, rows), (width, columns)))
-    boxes = [np.asarray(frame.luma[y0:y1, x0:x1], np.float32) / np.float32(LUMA_GAIN) for frame in frames]
-    known = np.zeros(boxes[0].shape, np.uint8)
-    known[rows - y0, columns - x0] = 1
-    boxes = _in_one_light(boxes)
-    picture = min(pictures, key=lambda shifts: _left(boxes, shifts))
-    mark = separated(boxes, ways, picture, sign)
-    contrast = float(np.quantile(mark[known > 0], 0.75))
-    shown = ((mark > max(_SHARE * contrast, _FAINTEST)) | (known > 0)).astype(np.uint8)
-    bridged = cv2.morphologyEx(shown, cv2.MORPH_CLOSE, np.ones((2 * _BEYOND + 1, 2 * _BEYOND + 1), np.uint8))
-    _, labels = cv2.connectedComponents(bridged, connectivity=8)
-    found = np.nonzero(np.isin(labels, np.unique(labels[known > 0])) & (shown > 0))
-    rows, columns = found[0] + y0, found[1] + x0
+    known = np.zeros((height, width), np.bool_)
+    known[crest] = True
+    box = None
+    while (wider := _box(known)) != box:
+        box = wider
+        boxes = [np.asarray(frame.luma[box.slices], np.float32) / np.float32(LUMA_GAIN) for frame in frames]
+        boxes = _in_one_light(boxes)
+        picture = min(pictures, key=lambda shifts: _left(boxes, shifts))
+        mark = separated(boxes, ways, picture, sign)
+        contrast = float(np.quantile(mark[crest[0] - box.y0, crest[1] - box.x0], 0.75))
+        known[box.slices] |= _hanging_together(mark > max(_SHARE * contrast, _FAINTEST), known[box.slices])
+    rows, columns = np.nonzero(known)
     inside = np.ones(len(rows), np.bool_)
     for x, y in np.asarray(ways):  # nothing is said of what is out of some frame
         inside &= (rows + y >= 0) & (rows + y < height) & (columns + x >= 0) & (columns + x < width)
     return (rows[inside], columns[inside]) if inside.any() else crest
+
+
+def _box(known: NDArray[np.bool_]) -> Box:
+    """Around all that is known of a mark, as far as more of it is looked for."""
+    rows, columns = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
+    y1, x1 = (min(end, int(at[-1]) + _AROUND + 1) for end, at in zip(known.shape, (rows, columns), strict=True))
+    return Box(x0=max(0, int(columns[0]) - _AROUND), y0=max(0, int(rows[0]) - _AROUND), x1=x1, y1=y1)
+
+
+def _hanging_together(shown: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What shows and hangs together with what is known of a mark; longer pieces do across something bright, too."""
+    either = shown | known
+    labels = _joined(either, _BEYOND)
+    counts = np.bincount(labels[either], minlength=int(labels.max()) + 1) >= _PIECE
+    counts[labels[known]] = True
+    pieces = either & counts[labels]
+    groups = _joined(pieces, _CROSSED)
+    return pieces & np.isin(groups, np.unique(groups[known]))
+
+
+def _joined(shown: NDArray[np.bool_], gap: int) -> NDArray[np.int32]:
+    """Labels of what hangs together if gaps of up to twice so many pixels are none."""
+    kernel = np.ones((2 * gap + 1, 2 * gap + 1), np.uint8)
+    closed = cv2.morphologyEx(shown.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    return np.asarray(cv2.connectedComponents(closed, connectivity=8)[1])
 
 
 def separated(boxes: Sequence[Float32], ways: Shifts, picture: Float64, sign: int) -> Float32:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..colour import Colour
     from ..media import Shot
 
-VERSION = 6
+VERSION = 7
 _NET_PER_LOG = 0.8 / math.asinh(1 / 0.032)  # slope of the net encoding against ln(light), mid grey and up
 _STEADY = 9  # frames over which picture and camera change less than flicker and weave do
 

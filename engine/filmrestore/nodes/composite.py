@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..colour import Colour
-from ..fixes.fragments import goes_on, makes_an_edge
+from ..fixes.fragments import goes_on, is_of_bundle, makes_an_edge
 from ..fixes.guard import is_moving_picture, is_standing_picture
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
@@ -128,7 +128,7 @@ def repair(
         luma = around.pop(0)
         proposed = np.where(blended.origin > 0, _luma(blended.picture), luma)
         region = _region(confidence, wanted, proposed > luma, settings)
-        region, taken_back = _spared(
+        region, bundle, taken_back = _spared(
             region, wanted, line, ways, blended.confidence, luma, proposed, around, grain, settings
         )
     with meter.stage("composite"):
@@ -139,6 +139,7 @@ def repair(
             matte = worthwhile(net, blended.picture, through, matte, blended.confidence, wanted, grain)
         by = None
         if line.any():
+            line |= bundle & (matte >= 1)
             blended, line, by = _lined(net, blended, matte > 0, line, far)
             matte[line] = 1
         if through is not None:  # lines see to that themselves
@@ -163,12 +164,16 @@ def _spared(
     around: Mapping[int, F32],
     grain: GrainModel | None,
     settings: RestoreSettings,
-) -> tuple[NDArray[np.bool_], int]:
-    """The region without marks of a size that is to stay, and without what is picture; how many of the latter."""
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int]:
+    """The region without marks of a size that is to stay, and without what is picture.
+
+    Returns:
+        It; the marks of it that are hairlines beside a lasting line; how many were picture.
+    """
     labels, boxes, areas = _components(region)
     beside = widened(line, settings) if line.any() else line
     reach = max(_REACH, luma.shape[1] // 48)
-    keep = np.zeros(len(boxes) + 1, np.bool_)
+    keep, hairlines = np.zeros((2, len(boxes) + 1), np.bool_)
     taken_back = 0
     for label, (box, area) in enumerate(zip(boxes, areas, strict=True), 1):
         if not _size_fits(box, area, settings):
@@ -176,15 +181,21 @@ def _spared(
         mark = labels[box.slices] == label
         clean = proposed[box.slices]
         known = wanted[box.slices][mark].any() or beside[box.slices][mark].mean() > 0.5
+        hairlines[label] = is_of_bundle(line, box)
         is_picture = not known and (
             is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
             or is_standing_picture(luma, box, mark, clean, confidence, around.values(), ways, guard=settings.guard)
             or goes_on(luma, box, mark, clean, guard=settings.guard)
-            or makes_an_edge(luma, box, mark, clean, region, noise=_noise(grain, clean[mark]), guard=settings.guard)
+            or (
+                not hairlines[label]
+                and makes_an_edge(
+                    luma, box, mark, clean, region, noise=_noise(grain, clean[mark]), guard=settings.guard
+                )
+            )
         )
         keep[label] = not is_picture
         taken_back += is_picture
-    return keep[labels], taken_back
+    return keep[labels], (keep & hairlines)[labels], taken_back
 
 
 def _noise(grain: GrainModel | None, luma: F32) -> float:
