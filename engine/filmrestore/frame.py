@@ -34,6 +34,10 @@ class Box:
         """Whether the two share a pixel."""
         return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
 
+    def holds(self, other: Box) -> bool:
+        """Whether all of the other lies in this one."""
+        return self.x0 <= other.x0 and self.y0 <= other.y0 and other.x1 <= self.x1 and other.y1 <= self.y1
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """(rows, columns), to index an array of shape (h, w, ...)."""

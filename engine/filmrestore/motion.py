@@ -1,10 +1,9 @@
 """Motion between neighbouring frames of one window, used as evidence: patch-local and deterministic.
 
 Every frame is given its previous and next neighbour, or what stands in for one that is not there, brought onto it by
-dense optical flow. Dirt bends
-flow, so the flow is kept smooth (docs/decisions/motion.md has the measurements), and where a frame differs
-from both neighbours in the same direction it is taken again from the surroundings. Neighbours are brought
-to the frame's own brightness, so that flicker is not mistaken for damage.
+dense optical flow. Dirt bends flow, so the flow is kept smooth (docs/decisions/motion.md has the measurements), and where
+a frame differs from both neighbours in the same direction it is taken again from the surroundings. Neighbours are
+brought to the frame's own brightness, so that flicker is not mistaken for damage.
 
 cv2's result depends on its thread count, hence the one thread. Nothing outside the patch is read.
 """
@@ -24,7 +23,7 @@ PREVIOUS = slice(0, 3)
 NEXT = slice(3, 6)
 """Channels of the next frame, or of what stands in for it, motion-compensated, in net encoding."""
 VALID = slice(6, 8)
-"""Previous, next: 1 where that neighbour is there and the pixel came from inside the patch, else 0."""
+"""Previous, next: 1 where a frame is shown and the pixel came from inside the patch, else 0."""
 AGREEMENT = slice(8, 10)
 """Previous, next: 1 where forward and backward flow agree, falling to 0 over about two pixels."""
 CHANNELS = 10
@@ -75,7 +74,7 @@ def neighbours(centre: int, present: Sequence[bool]) -> dict[int, int]:
     """The frames that one of the window is held against, by side: 0 is the previous one's, 1 the next one's.
 
     Where a shot ends, or a frame is missing, what both others show speaks as two neighbours do. Frames at the ends of
-    the window have one: they are not kept, and two more flows cost more than they bring.
+    the window have one, the nearest: they are not kept, and two more flows cost more than they bring.
     """
     there = {index for index, real in enumerate(present) if real}
     found: dict[int, int] = {}

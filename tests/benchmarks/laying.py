@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -39,30 +40,26 @@ def captured(clip: Clip, told: bool) -> list[Call]:
         calls[frame.number] = (frame, blended, lambda: around, *rest), named
         return real(frame, blended, lambda: around, *rest, **named)
 
-    mending.repair = noted
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            work = Path(folder)
-            write_frames(work / "scan", clip.scan)
-            if told:
-                masks = [metrics.dilate(clip.damaged(t), 1).astype(np.uint16) * 65535 for t in range(clip.frames)]
-                write_frames(work / "told", np.stack(masks)[..., None].repeat(3, axis=3))
-            restore(
-                RestoreJob(
-                    source=str(work / "scan" / "####.png"),
-                    output=str(work / "result" / "####.png"),
-                    ledger=str(work / "ledger"),
-                    cache=None,
-                    settings=RestoreSettings(quality="final"),
-                    colourspace="srgb",
-                    device="cpu",
-                    threads=1,
-                    overwrite="always",
-                    defect_map=str(work / "told" / "####.png") if told else None,
-                )
+    with patch.object(mending, "repair", noted), tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        write_frames(work / "scan", clip.scan)
+        if told:
+            masks = [metrics.dilate(clip.damaged(t), 1).astype(np.uint16) * 65535 for t in range(clip.frames)]
+            write_frames(work / "told", np.stack(masks)[..., None].repeat(3, axis=3))
+        restore(
+            RestoreJob(
+                source=str(work / "scan" / "####.png"),
+                output=str(work / "result" / "####.png"),
+                ledger=str(work / "ledger"),
+                cache=None,
+                settings=RestoreSettings(quality="final"),
+                colourspace="srgb",
+                device="cpu",
+                threads=1,
+                overwrite="always",
+                defect_map=str(work / "told" / "####.png") if told else None,
             )
-    finally:
-        mending.repair = real
+        )
     return [call for _, call in sorted(calls.items())]
 
 

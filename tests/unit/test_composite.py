@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from filmrestore.colour import Colour, open_colour
 from filmrestore.frame import Format, Frame
 from filmrestore.nodes.composite import Repair, net_luma, repair, threshold, view
+from filmrestore.nodes.lines import Lines
 from filmrestore.nodes.meter import Meter
 from filmrestore.nodes.tiles import Blended
 from filmrestore.restorers.base import Origin
@@ -160,3 +163,93 @@ def test_views_show_the_matte_the_difference_and_what_was_removed() -> None:
     assert np.array_equal(view("removed", frame, done, 1.0)[DARK], frame.picture()[DARK])
     assert view("overlay", frame, done, 1.0)[DARK][..., 0].min() > view("overlay", frame, done, 1.0)[DARK][..., 1].max()
     assert np.array_equal(view("matte", frame, done, 0.0), frame.picture())
+
+
+def worn(line: int = 60) -> tuple[Frame, Blended, Lines]:
+    """Hairlines beside a scratch, of which the tiles mark one: beside it the next one goes on."""
+    form = Format(
+        width=120,
+        height=100,
+        channels=("R", "G", "B"),
+        dtype="float32",
+        bits=32,
+        container="exr",
+        lossless=True,
+        colourspace=None,
+    )
+    clean = np.random.default_rng(3).uniform(0.3, 0.34, (100, 120, 3)).astype(np.float32)
+    codes = clean.copy()
+    codes[:, line - 1 : line + 2] = codes[20:80, line + 2 : line + 10] = 0.8
+    frame = Frame(
+        number=7, codes=codes, format=form, data_window=(0, 0, 120, 100), display_window=(0, 0, 120, 100), metadata={}
+    )
+    confidence = np.zeros((100, 120), np.float32)
+    confidence[20:80, line + 2 : line + 6] = 0.9
+    plane, origin = np.zeros((100, 120), np.float32), np.full((100, 120), int(Origin.GENERATED), np.uint8)
+    plane[:, line - 1 : line + 2] = 1
+    tiles = Blended(confidence=confidence, picture=colour_of(frame).to_net(clean), origin=origin, others=())
+    return frame, tiles, Lines(plane, plane > 0)
+
+
+HAIRLINE = np.s_[20:80, 62:66]
+
+
+def mended(frame: Frame, tiles: Blended, lines: Lines | None, **inputs: object) -> Repair:
+    colour = colour_of(frame)
+    lumas = {0: net_luma(frame, colour)}
+    given = {"settings": RestoreSettings(grain=0.0), "grain": None, "meter": Meter(), **inputs}
+    return repair(frame, tiles, lambda: lumas, colour, lines=lines, **given)  # type: ignore[arg-type]
+
+
+def test_what_the_tiles_mark_along_a_scratch_is_mended_and_stays_what_they_painted() -> None:
+    frame, tiles, lines = worn()
+    done = mended(frame, tiles, lines)
+    assert done.taken_back == 0
+    assert done.hairlines is not None and done.hairlines[HAIRLINE].all() and done.hairlines.sum() == 60 * 4
+    assert (done.origin[HAIRLINE] == Origin.GENERATED).all()
+    unguarded = mended(frame, tiles, None, settings=RestoreSettings(grain=0.0, guard=0.0))
+    assert np.array_equal(done.codes[HAIRLINE], unguarded.codes[HAIRLINE])
+
+
+def test_what_the_tiles_mark_along_a_hair_or_along_nothing_is_asked_whether_its_repair_makes_an_edge() -> None:
+    frame, tiles, lines = worn()
+    for other in (replace(lines, scratches=np.zeros_like(lines.scratches)), None):
+        done = mended(frame, tiles, other)
+        assert done.taken_back == 1 and done.hairlines is None
+        assert (done.codes == frame.codes)[HAIRLINE].all()
+
+
+def test_far_frames_are_asked_for_hairlines_too_and_what_they_do_not_show_stays_painted() -> None:
+    frame, tiles, lines = worn()
+    asked = []
+
+    def far(sound: np.ndarray, holes: np.ndarray) -> np.ndarray:
+        asked.append(holes.copy())
+        by = np.zeros(holes.shape, np.uint8)
+        by[:50] = np.where(holes[:50], 2, 0)
+        sound[by > 0] = 0.25
+        return by
+
+    done = mended(frame, tiles, lines, far=far)
+    (holes,) = asked
+    assert holes[HAIRLINE].all() and holes.sum() == 60 * 4 + 100 * 3
+    assert done.far is not None and (done.far[HAIRLINE][:30] == 2).all() and not done.far[HAIRLINE][30:].any()
+    assert (done.origin[HAIRLINE][:30] == Origin.RECOVERED).all()
+    assert (done.origin[HAIRLINE][30:] == Origin.GENERATED).all()
+
+
+def test_where_the_picture_itself_is_mended_a_scratch_has_no_bundle() -> None:
+    frame, tiles, lines = worn()
+    done = mended(frame, tiles, lines, marks=False)
+    assert done.hairlines is None and (done.origin[HAIRLINE] == Origin.GENERATED).all()
+
+
+def test_what_is_not_finite_beside_a_line_is_none_of_its_sides() -> None:
+    frame, tiles, lines = worn()
+    frame.codes[90, 62] = -np.inf
+    frame.codes[10, 58] = np.nan
+    done = mended(frame, tiles, lines)
+    known = np.isfinite(frame.codes)
+    assert np.array_equal(done.codes[~known], frame.codes[~known], equal_nan=True)
+    line = np.s_[:, 59:62]
+    assert done.codes[line].min() > 0.2 and done.codes[line].max() < 0.5

@@ -241,14 +241,20 @@ def line(
     return goes_on(now, box, mark[box.slices], ground[box.slices], guard=guard)
 
 
-def test_an_upright_mark_along_a_lasting_line_is_of_its_bundle() -> None:
-    lines = np.zeros(SIZE, np.bool_)
-    lines[:, 60] = True
-    assert is_of_bundle(lines, Box(x0=55, y0=20, x1=66, y1=90))
-    assert not is_of_bundle(lines, Box(x0=62, y0=20, x1=66, y1=90))  # beside it
-    assert not is_of_bundle(lines, Box(x0=50, y0=20, x1=70, y1=60))  # a limb that passes
-    lines[40:] = False
-    assert not is_of_bundle(lines, Box(x0=55, y0=20, x1=66, y1=90))  # it ends before half of them
+def test_an_upright_mark_along_a_lasting_scratch_is_of_its_bundle() -> None:
+    scratch = np.zeros(SIZE, np.bool_)
+    scratch[:, 58:63] = True  # with what lies right beside it
+
+    def along(box: Box) -> bool:
+        return is_of_bundle(scratch, box, np.ones((box.height, box.width), np.bool_))
+
+    assert along(Box(x0=61, y0=20, x1=66, y1=90))
+    assert not along(Box(x0=63, y0=20, x1=68, y1=90))  # it lies apart
+    assert not along(Box(x0=50, y0=20, x1=70, y1=60))  # a limb that passes is no upright line
+    leaning = np.eye(70, 10, dtype=np.bool_) | np.tri(70, 10, -60, dtype=np.bool_)
+    assert not is_of_bundle(scratch, Box(x0=55, y0=20, x1=65, y1=90), leaning)  # only its box does
+    scratch[50:] = False
+    assert not along(Box(x0=61, y0=20, x1=66, y1=90))  # the scratch ends before half of it
 
 
 def test_a_leash_that_is_found_in_part_is_picture() -> None:

@@ -103,6 +103,26 @@ def test_a_hair_goes_on_beyond_a_place_where_nothing_of_it_shows(gap: int, is_br
     assert (columns >= 70 + gap).any() == is_bridged
 
 
+def test_under_a_fast_pan_what_lies_at_the_border_of_the_look_is_not_taken_for_the_hair() -> None:
+    pictures = np.stack([np.arange(FRAMES) - HERE, np.zeros(FRAMES)], axis=1) * 10.0
+    frames = []
+    wide = cv2.GaussianBlur(np.random.default_rng(4).standard_normal((260, 460)).astype(np.float32), (0, 0), 2.0)
+    wide = np.float32(0.5) + np.float32(0.08) * wide / wide.std()
+    hair = np.zeros((240, 300), np.float32)
+    cv2.line(hair, (150, 20), (156, 220), 1.0, 2, cv2.LINE_AA)
+    for n in range(FRAMES):
+        frame = wide[10:250, 80 - int(pictures[n, 0]) :][:, :300] - np.float32(0.15) * hair
+        frame = frame + np.random.default_rng(n).normal(0, 0.005, frame.shape).astype(np.float32)
+        frames.append(Glance.of(n, frame, *relief(frame)))
+    rows, columns = np.nonzero(hair > 0.8)
+    start = (rows > 80) & (rows < 160)
+    ways = np.zeros((FRAMES, 2), int)
+    rows, columns = whole_mark(frames, ways, (STILL, pictures), HERE, -1, (rows[start], columns[start]))
+    near = cv2.dilate(hair, np.ones((2 * CLEAR + 1, 2 * CLEAR + 1), np.uint8)) > 0.1
+    assert rows.min() < 40 and rows.max() > 200
+    assert (~near[rows, columns]).sum() <= 0.02 * len(rows)
+
+
 def test_where_a_hair_bends_only_what_keeps_to_one_way_is_taken() -> None:
     ways = ways_of(3)
     frames = shot(STILL, ways, np.random.default_rng(5).normal(0, 12, FRAMES))

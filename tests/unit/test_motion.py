@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from filmrestore import motion
-from filmrestore.motion import AGREEMENT, CHANNELS, NEXT, PREVIOUS, VALID, compensate, evidence, flow, luma8
+from filmrestore.motion import (
+    AGREEMENT,
+    CHANNELS,
+    NEXT,
+    PREVIOUS,
+    VALID,
+    compensate,
+    evidence,
+    flow,
+    luma8,
+    neighbours,
+)
 
 
 def texture(height: int = 128, width: int = 160, seed: int = 0) -> np.ndarray:
@@ -59,7 +70,7 @@ def test_where_the_picture_left_the_patch_nothing_is_claimed():
     assert not seen[1, PREVIOUS][:, :, -8:].any()
 
 
-def test_missing_neighbours_are_zeros():
+def test_where_no_frame_can_speak_for_a_neighbour_it_is_zeros():
     window = moving(4)
     seen = evidence(window, (False, True, True, False))
     assert seen.shape == (4, CHANNELS, 96, 112)
@@ -67,6 +78,34 @@ def test_missing_neighbours_are_zeros():
     assert not seen[1, PREVIOUS].any() and not seen[1, VALID][0].any() and not seen[1, AGREEMENT][0].any()
     assert seen[1, VALID][1].any() and seen[2, VALID][0].any()
     assert not seen[2, NEXT].any()
+
+
+@pytest.mark.parametrize(
+    ("present", "of_it"),
+    [
+        ("11111", [{1: 1}, {0: 0, 1: 2}, {0: 1, 1: 3}, {0: 2, 1: 4}, {0: 3}]),
+        ("00111", [{}, {}, {1: 3, 0: 4}, {0: 2, 1: 4}, {0: 3}]),  # a shot begins
+        ("01111", [{}, {1: 2, 0: 3}, {0: 1, 1: 3}, {0: 2, 1: 4}, {0: 3}]),
+        ("11100", [{1: 1}, {0: 0, 1: 2}, {0: 1, 1: 0}, {}, {}]),
+        ("11011", [{1: 1}, {0: 0, 1: 3}, {}, {0: 1, 1: 4}, {0: 3}]),  # one is missing inside
+        ("01010", [{}, {1: 3}, {}, {0: 1}, {}]),  # nothing speaks twice
+        ("011", [{}, {1: 2}, {0: 1}]),
+        ("1", [{}]),
+    ],
+)
+def test_where_a_neighbour_is_not_there_the_next_frame_speaks_for_it(present: str, of_it: list[dict[int, int]]) -> None:
+    there = [flag == "1" for flag in present]
+    assert [neighbours(centre, there) for centre in range(len(there))] == of_it
+
+
+@pytest.mark.parametrize("present", [(False, False, True, True, True), (True, True, True, False, False)])
+def test_at_an_end_of_a_shot_both_sides_show_what_is_there(present: tuple[bool, ...]) -> None:
+    window = moving(5)
+    seen = evidence(window, present)[2]
+    middle = np.s_[:, 16:-16, 16:-16]
+    assert seen[VALID][middle].min() == 1
+    for side in (PREVIOUS, NEXT):
+        assert np.abs(seen[side] - window[2])[middle].mean() < 0.01
 
 
 def test_a_single_frame_has_no_evidence():

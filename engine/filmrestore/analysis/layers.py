@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -16,7 +17,8 @@ from .relief import Float32
 
 Float64 = NDArray[np.float64]
 
-_AROUND = 20  # pixels around the known part of a mark in which the rest of it is looked for
+_AROUND = 20  # pixels around a mark in which there must be nothing more of it
+_LOOKS = (20, 40, 80, 160, 320, 640)  # pixels around what is found in which more is looked for, look after look
 _SELDOM, _STILL = 0.3, 0.3  # share of the frames that may show less of a mark than this share of it
 _WIDEST = 9  # pixels of a mark's width
 _CHANCE = 2.0  # mean differences that chance may show
@@ -43,15 +45,20 @@ def whole_mark(
     height, width = frames[here].luma.shape
     known = np.zeros((height, width), np.bool_)
     known[crest] = True
-    box = None
-    while (wider := _box(known)) != box:
-        box = wider
+    farthest = math.ceil(max(float(np.abs(shifts).max()) for shifts in (ways, *pictures)))
+    for reach in _LOOKS:
+        box = _box(known, reach + farthest)  # nearer to its border some frames show nothing
         boxes = [np.asarray(frame.luma[box.slices], np.float32) / np.float32(LUMA_GAIN) for frame in frames]
         boxes = _in_one_light(boxes)
         picture = min(pictures, key=lambda shifts: _left(boxes, shifts))
         mark = separated(boxes, ways, picture, sign)
         contrast = float(np.quantile(mark[crest[0] - box.y0, crest[1] - box.x0], 0.75))
-        known[box.slices] |= _hanging_together(mark > max(_SHARE * contrast, _FAINTEST), known[box.slices])
+        inner = _box(known, reach)
+        shown = np.zeros(known.shape, np.bool_)
+        shown[box.slices] = mark > max(_SHARE * contrast, _FAINTEST)
+        known[inner.slices] = _hanging_together(shown[inner.slices], known[inner.slices])
+        if inner.holds(_box(known, _AROUND)):
+            break
     rows, columns = np.nonzero(known)
     inside = np.ones(len(rows), np.bool_)
     for x, y in np.asarray(ways):  # nothing is said of what is out of some frame
@@ -59,11 +66,11 @@ def whole_mark(
     return (rows[inside], columns[inside]) if inside.any() else crest
 
 
-def _box(known: NDArray[np.bool_]) -> Box:
-    """Around all that is known of a mark, as far as more of it is looked for."""
-    rows, columns = (np.flatnonzero(known.any(axis=axis)) for axis in (1, 0))
-    y1, x1 = (min(end, int(at[-1]) + _AROUND + 1) for end, at in zip(known.shape, (rows, columns), strict=True))
-    return Box(x0=max(0, int(columns[0]) - _AROUND), y0=max(0, int(rows[0]) - _AROUND), x1=x1, y1=y1)
+def _box(found: NDArray[np.bool_], reach: int) -> Box:
+    """Around what is found of a mark, so many pixels on each side that the frame has."""
+    rows, columns = (np.flatnonzero(found.any(axis=axis)) for axis in (1, 0))
+    y1, x1 = (min(end, int(at[-1]) + reach + 1) for end, at in zip(found.shape, (rows, columns), strict=True))
+    return Box(x0=max(0, int(columns[0]) - reach), y0=max(0, int(rows[0]) - reach), x1=x1, y1=y1)
 
 
 def _hanging_together(shown: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -200,7 +201,11 @@ def _is_same(before: View, view: View) -> bool:
     gap_y = max(before.y, view.y) - min(before.y + before.height, view.y + view.height)
     if max(gap_x, gap_y) > _NEAR:
         return False
-    one, other = np.stack(before.crest(), axis=1), np.stack(view.crest(), axis=1)
-    small, large = (one, other) if len(one) <= len(other) else (other, one)
-    away = np.abs(small[:, None] - large[None]).max(axis=2).min(axis=1)
-    return bool((away <= _NEAR).mean() >= _SAME)
+    small, large = sorted((before, view), key=lambda one: len(one.crest()[0]))
+    plane = np.zeros((large.height + 2 * _NEAR, large.width + 2 * _NEAR), np.uint8)
+    corner = np.array([[large.y - _NEAR], [large.x - _NEAR]])
+    plane[tuple(np.stack(large.crest()) - corner)] = 1
+    near = cv2.dilate(plane, np.ones((2 * _NEAR + 1, 2 * _NEAR + 1), np.uint8)) > 0
+    at = np.stack(small.crest()) - corner
+    inside = ((at >= 0) & (at < np.array([plane.shape]).T)).all(axis=0)
+    return bool(near[tuple(at[:, inside])].sum() >= _SAME * len(inside))

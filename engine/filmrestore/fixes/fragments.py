@@ -13,7 +13,7 @@ _RING = (1.5, 3.0)  # px from a mark: beyond what the scanner's blur spreads of 
 _EDGE = (0.05, 6.0)  # net units, and deviations of the grain: what a repair differs by more from what lies beside it
 _SEAM = 0.15  # share of the ring along which it does, at a guard of .5
 _LENGTH = 10  # pixels of the ring, together: chance and texture make no longer ones
-_ALONG = 0.5  # share of a mark's rows that a line runs through which it is of the bundle of
+_ALONG = 0.5  # share of a mark's rows in which it lies at a scratch
 _LINE = 3  # times as long as wide
 _LONG = 10  # px
 _BEYOND = range(2, 9)  # px beyond an end of a line
@@ -21,14 +21,16 @@ _ACROSS = 6  # px to either side
 _GOES_ON = 0.2  # share of its contrast that it keeps there, at a guard of 1
 
 
-def is_of_bundle(lines: NDArray[np.bool_], box: Box) -> bool:
-    """Whether an upright mark lies along a lasting line: scratches come in bundles, which are found in pieces.
+def is_of_bundle(scratches: NDArray[np.bool_], box: Box, mark: NDArray[np.bool_]) -> bool:
+    """Whether an upright mark lies along a lasting scratch: these come in bundles, which are found in pieces.
 
     Args:
-        lines: Lasting scratches and marks of the frame, (h, w).
-        box: Of the mark.
+        scratches: The frame's lasting scratches and what lies right beside them, (h, w).
+        box, mark: As for `is_moving_picture`.
     """
-    return box.height >= UPRIGHT * box.width and bool(lines[box.slices].any(axis=1).mean() >= _ALONG)
+    if box.height < UPRIGHT * box.width:
+        return False
+    return bool((mark & scratches[box.slices]).any(axis=1).mean() >= _ALONG)
 
 
 def makes_an_edge(

@@ -19,6 +19,7 @@ from ..restorers.base import Origin
 from ..settings import RestoreSettings
 from .far_fill import Shares
 from .line_repair import join, shine
+from .lines import Lines
 from .meter import Meter
 from .tiles import Blended
 
@@ -39,6 +40,7 @@ class Repair:
         matte: (h, w) 0..1, how much of the restored value stands in `codes`; above 0 wherever a code changed.
         origin: (h, w) `Origin`, UNTOUCHED where the matte is 0.
         taken_back: Marks that the guard spared.
+        hairlines: (h, w), marks that are of a lasting scratch's bundle; None where there are none.
         far: (h, w), which far frames show a pixel, see `far_fill.Shares`; None where none were asked.
     """
 
@@ -46,6 +48,7 @@ class Repair:
     matte: F32
     origin: NDArray[np.uint8]
     taken_back: int
+    hairlines: NDArray[np.bool_] | None = None
     far: Shares | None = None
 
 
@@ -75,7 +78,7 @@ def repair(
     grain: GrainModel | None,
     protect: F32 | None = None,
     defect_map: F32 | None = None,
-    lines: F32 | None = None,
+    lines: Lines | None = None,
     ways: Sequence[NDArray[np.float64]] = (),
     roi: Box | None = None,
     marks: bool = True,
@@ -95,14 +98,14 @@ def repair(
         grain: The reel's grain, for pixels that carry none of their own.
         protect: (h, w) 0..1, where nothing may be touched.
         defect_map: (h, w) 0..1, where something must be.
-        lines: (h, w), above 0 where a lasting scratch or mark lies, which is repaired whatever the tiles say.
+        lines: Where lasting scratches and marks lie, which are repaired whatever the tiles say.
         ways: Columns by row, (h,), of what may be a scratch that goes through the frame (`lines.through`): what the
             tiles mark there is no picture for staying where it is.
         roi: Only here.
         marks: Whether marks on the picture are mended. Where the picture itself is (blur), the guard has nothing to
             judge, since neighbours show the same of course, and the proposal carries the scan's own grain.
         grain_frame: The frame whose draw of grain generated pixels get; its own when None.
-        far: Asked for the lines that the tiles have not from their neighbours.
+        far: Asked for the lines, and for what the tiles mark along a scratch, where they have it not from neighbours.
         meter: Told how long the stages take.
     """
     if not marks:
@@ -112,7 +115,10 @@ def repair(
     wanted = np.zeros(confidence.shape, np.bool_)
     if defect_map is not None:
         wanted = marked(defect_map, settings) & (confidence >= 0)
-    line = np.zeros(confidence.shape, np.bool_) if lines is None else (lines > 0) & (confidence >= 0)
+    line, scratches = np.zeros((2, *confidence.shape), np.bool_)
+    if lines is not None:
+        line = (lines.plane > 0) & (confidence >= 0)
+        scratches = line & lines.scratches if marks else scratches
     # A line is known to its pixel; what the tiles mark beside it has to stand on its own.
     confidence[line] = 0
     least = min(threshold(settings.sensitivity_dark), threshold(settings.sensitivity_light))
@@ -128,19 +134,18 @@ def repair(
         luma = around.pop(0)
         proposed = np.where(blended.origin > 0, _luma(blended.picture), luma)
         region = _region(confidence, wanted, proposed > luma, settings)
-        region, bundle, taken_back = _spared(
-            region, wanted, line, ways, blended.confidence, luma, proposed, around, grain, settings
+        region, hairlines, taken_back = _spared(
+            region, wanted, line, scratches, ways, blended.confidence, luma, proposed, around, grain, settings
         )
     with meter.stage("composite"):
         matte = _matte(region, blended.origin > 0, settings)
         net = colour.to_net(scan)
+        blended, by = _from_far(net, blended, (matte > 0) | line, line | hairlines, far)
         through = show_through(net, blended.picture, matte, blended.origin > 0, grain) if marks else None
         if through is not None:
             matte = worthwhile(net, blended.picture, through, matte, blended.confidence, wanted, grain)
-        by = None
         if line.any():
-            line |= bundle & (matte >= 1)
-            blended, line, by = _lined(net, blended, matte > 0, line, far)
+            blended, line = _lined(net, blended, matte > 0, line, _finite(scan))
             matte[line] = 1
         if through is not None:  # lines see to that themselves
             blended = replace(blended, picture=np.where(line[..., None], blended.picture, through))
@@ -150,13 +155,21 @@ def repair(
         draw = frame.number if grain_frame is None else grain_frame
         codes, origin = _lay_over(scan, net, blended, matte, colour, settings, grain, draw, meter)
         matte[origin == Origin.UNTOUCHED] = 0
-    return Repair(codes=codes, matte=matte, origin=origin, taken_back=taken_back, far=by)
+    return Repair(
+        codes=codes,
+        matte=matte,
+        origin=origin,
+        taken_back=taken_back,
+        hairlines=hairlines if hairlines.any() else None,
+        far=by,
+    )
 
 
 def _spared(
     region: NDArray[np.bool_],
     wanted: NDArray[np.bool_],
     line: NDArray[np.bool_],
+    scratches: NDArray[np.bool_],
     ways: Sequence[NDArray[np.float64]],
     confidence: F32,
     luma: F32,
@@ -168,10 +181,10 @@ def _spared(
     """The region without marks of a size that is to stay, and without what is picture.
 
     Returns:
-        It; the marks of it that are hairlines beside a lasting line; how many were picture.
+        It; the marks of it that are hairlines of a scratch's bundle; how many were picture.
     """
     labels, boxes, areas = _components(region)
-    beside = widened(line, settings) if line.any() else line
+    beside, along = (widened(plane, settings) if plane.any() else plane for plane in (line, scratches))
     reach = max(_REACH, luma.shape[1] // 48)
     keep, hairlines = np.zeros((2, len(boxes) + 1), np.bool_)
     taken_back = 0
@@ -181,7 +194,7 @@ def _spared(
         mark = labels[box.slices] == label
         clean = proposed[box.slices]
         known = wanted[box.slices][mark].any() or beside[box.slices][mark].mean() > 0.5
-        hairlines[label] = is_of_bundle(line, box)
+        hairlines[label] = not known and is_of_bundle(along, box, mark)
         is_picture = not known and (
             is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
             or is_standing_picture(luma, box, mark, clean, confidence, around.values(), ways, guard=settings.guard)
@@ -221,8 +234,7 @@ def _confidence(confidence: F32, scan: Codes, protect: F32 | None, roi: Box | No
     if protect is not None:
         confidence *= 1.0 - protect
         confidence[protect >= 1.0] = -1
-    if scan.dtype.kind == "f":
-        confidence[~np.isfinite(scan).all(axis=2)] = -1
+    confidence[~_finite(scan)] = -1
     if roi is not None:
         outside = np.ones(confidence.shape, np.bool_)
         outside[roi.slices] = False
@@ -269,34 +281,61 @@ def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: Rest
     return matte
 
 
-def _lined(
-    net: F32, blended: Blended, repaired: NDArray[np.bool_], line: NDArray[np.bool_], far: Far | None
-) -> tuple[Blended, NDArray[np.bool_], Shares | None]:
-    """What the tiles say with the lines mended: as neighbours show them, or far frames; else joined from their sides.
+def _from_far(
+    net: F32, blended: Blended, repaired: NDArray[np.bool_], holes: NDArray[np.bool_], far: Far | None
+) -> tuple[Blended, Shares | None]:
+    """What the tiles say, and in holes that they have not from their neighbours what far frames show.
 
     Args:
         net: The scan.
         blended: The tiles' answer.
-        repaired: Where the tiles' picture is laid in: a line's sides may be damaged, too.
-        line: The lines.
-        far: Asked for what neighbours do not show.
+        repaired: Where the tiles' picture is laid in: what is around a hole may be damaged, too.
+        holes: What far frames are asked for.
+        far: Asked.
 
     Returns:
-        The answer, the lines that it mends, and which far frames show them.
+        The answer, and which far frames show which pixel; None where none were asked.
+    """
+    holes = holes & (blended.origin != Origin.RECOVERED)
+    if far is None or not holes.any():
+        return blended, None
+    sound = np.nan_to_num(np.where(repaired[..., None], blended.picture, net))
+    by = far(sound, holes)
+    shown = by > 0
+    picture = np.where(shown[..., None], sound, blended.picture)
+    return replace(blended, picture=picture, origin=np.where(shown, np.uint8(Origin.RECOVERED), blended.origin)), by
+
+
+def _lined(
+    net: F32, blended: Blended, repaired: NDArray[np.bool_], line: NDArray[np.bool_], finite: NDArray[np.bool_]
+) -> tuple[Blended, NDArray[np.bool_]]:
+    """What the tiles say with the lines mended: as other frames show them, else joined from their sides.
+
+    Args:
+        net: The scan.
+        blended: The answer of tiles and far frames.
+        repaired: Where the tiles' picture is laid in: a line's sides may be damaged, too.
+        line: The lines.
+        finite: Where the scan is; elsewhere it is no side.
+
+    Returns:
+        The answer, and the lines that it mends.
     """
     recovered = (blended.origin == Origin.RECOVERED) & line
     sound = np.nan_to_num(np.where((repaired | recovered)[..., None], blended.picture, net))
-    by = None
-    if far is not None and (line & ~recovered).any():
-        by = far(sound, line & ~recovered)
-        recovered = recovered | (by > 0)
-    clean, joined = join(sound, line & ~recovered)
+    clean, joined = join(sound, (line & ~recovered) | ~finite)
+    joined &= line & ~recovered
     line = joined | recovered
     scan = np.nan_to_num(net)
     picture = np.where(line[..., None], shine(scan, np.where(line[..., None], clean, scan), line), blended.picture)
-    origin = np.where(joined, np.uint8(Origin.INTERPOLATED), blended.origin)
-    origin[recovered] = Origin.RECOVERED
-    return replace(blended, picture=picture, origin=origin), line, by
+    return replace(
+        blended, picture=picture, origin=np.where(joined, np.uint8(Origin.INTERPOLATED), blended.origin)
+    ), line
+
+
+def _finite(scan: Codes) -> NDArray[np.bool_]:
+    """Where a scan's codes are all numbers, (h, w)."""
+    return np.asarray(np.isfinite(scan).all(axis=2)) if scan.dtype.kind == "f" else np.ones(scan.shape[:2], np.bool_)
 
 
 def _lay_over(

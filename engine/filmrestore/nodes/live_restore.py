@@ -112,7 +112,7 @@ def restore_one(job: FrameJob, kept: Kept) -> tuple[Box, F32, dict[str, Any]]:
         grain=job.grain,
         protect=None if job.protect is None else mask_values(job.protect[:, :, 0], 1.0, invert=False),
         defect_map=maps.get(source),
-        lines=lines[source].plane if source in lines else None,
+        lines=lines.get(source),
         ways=through(job.lasting, source, len(frame.codes)),
         grain_frame=job.unit.numbers[job.unit.place(job.number)],
         marks=not job.restorer.facts.cause,

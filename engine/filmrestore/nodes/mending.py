@@ -120,7 +120,6 @@ class Mender:
     def repaired(self, number: int, seen: Seen, blended: Blended) -> Repair:
         """The repaired picture of one kept frame."""
         frame, unit = seen.frames[number], seen.unit
-        lines = seen.lines.get(unit.source(number))
         return repair(
             frame,
             blended,
@@ -130,7 +129,7 @@ class Mender:
             grain=self.analysis.grain,
             protect=self.protect.read(number, frame) if self.protect else None,
             defect_map=seen.maps[unit.source(number)] if seen.maps else None,
-            lines=None if lines is None else lines.plane,
+            lines=seen.lines.get(unit.source(number)),
             ways=through(self.analysis.lasting, unit.source(number), len(frame.codes)),
             roi=self.job.roi,
             marks=not self.restorer.facts.cause,
@@ -156,7 +155,7 @@ class Mender:
                 settings=settings.digest(),
                 format=self.shot.format,
                 persistence=persistence(blended.others) if blended.others else None,
-                given=self._given(number, seen),
+                given=self._given(number, seen, done),
             )
         if done.far is not None:
             fixes = with_far(fixes, done.far, seen.unit.far)
@@ -165,8 +164,8 @@ class Mender:
             frame, done, shown, fixes, self.inputs.digest(number, seen.unit), started, note=self.far.without(seen.unit)
         )
 
-    def _given(self, number: int, seen: Seen) -> dict[Cause, NDArray[np.bool_]]:
-        """Causes that are known beforehand, and where they hold, (h, w)."""
+    def _given(self, number: int, seen: Seen, done: Repair) -> dict[Cause, NDArray[np.bool_]]:
+        """Causes that are known before a mark's shape is looked at, and where they hold, (h, w)."""
         if cause := self.restorer.facts.cause:
             return {cause: np.ones(seen.frames[number].codes.shape[:2], np.bool_)}
         settings, source = self.job.settings, seen.unit.source(number)
@@ -174,7 +173,8 @@ class Mender:
         if seen.maps:
             given["infrared"] = widened(marked(seen.maps[source], settings), settings)
         if source in seen.lines and seen.lines[source].scratches.any():
-            given["scratch"] = widened(seen.lines[source].scratches, settings)
+            scratches = seen.lines[source].scratches
+            given["scratch"] = widened(scratches if done.hairlines is None else scratches | done.hairlines, settings)
         return given
 
     def rebuild(self, number: int, neighbours: Beside, restored: Callable[[int], Codes], inputs: str) -> Made:

@@ -146,10 +146,18 @@ def shorter(batch: Batch, radius: int) -> Batch:
     frames = slice(FRAMES // 2 - radius, FRAMES // 2 + radius + 1)
     of_frames = ("scan", "truth", "matte", "weight", "kind", "evidence", "present")
     cut = replace(batch, **{name: getattr(batch, name)[:, frames].clone() for name in of_frames})
-    for end, neighbour, side in ((0, PREVIOUS, 0), (-1, NEXT, 1)):
-        cut.evidence[:, end, neighbour] = 0
-        cut.evidence[:, end, [VALID.start + side, AGREEMENT.start + side]] = 0
+    for side, end in enumerate((0, -1)):
+        _unseen(cut, torch.ones(len(cut.present), dtype=torch.bool), end, side)
+        if radius:  # what stood in for an absent frame lies beyond the cut
+            _unseen(cut, ~cut.present[:, end], radius, side)
     return cut
+
+
+def _unseen(batch: Batch, windows: Bool[Tensor, " b"], frame: int, side: int) -> None:
+    """Takes what one side shows of a frame out of some windows, in place."""
+    channels = (PREVIOUS, NEXT)[side]
+    for channel in (*range(channels.start, channels.stop), VALID.start + side, AGREEMENT.start + side):
+        batch.evidence[windows, frame, channel] = 0
 
 
 def turned(sample: Sample) -> Sample:

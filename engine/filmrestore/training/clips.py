@@ -128,7 +128,8 @@ def texture(footage: Footage, rng: np.random.Generator, size: int, scale: float)
 def _still_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
     speed = speed_of(rng, still=0.35)
     edge = round(size * 1.35 + 4 * speed)
-    source = max((texture(footage, rng, edge, float(rng.uniform(0.8, 3.5))) for _ in range(_looks(rng))), key=_detail)
+    looked_at = [texture(footage, rng, edge, float(rng.uniform(0.8, 3.5))) for _ in range(_looks(rng))]
+    source = max(looked_at, key=lambda light: _detail(light[::2, ::2, 1]))
     centre = (source.shape[1] / 2, source.shape[0] / 2)
     move = about(glide(rng, speed), centre, (size / 2, size / 2))
     shutter = rng.uniform(0.0, 2 * SHUTTER)
@@ -146,13 +147,14 @@ def _still_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
 
 
 def _looks(rng: np.random.Generator) -> int:
-    """How many places are looked at, of which the one with the most detail is taken: there marks are hard to see."""
+    """How many pictures are looked at, of which the one with the most detail is taken: in it marks are hard to see."""
     return 1 if rng.random() < 0.3 else 4
 
 
-def _detail(light: Linear) -> float:
-    """Mean step between neighbouring rows, as bright as a display shows it."""
-    return float(np.abs(np.diff(np.sqrt(light[::2, ::2, 1]), axis=0)).mean()) if len(light) > 2 else 0.0
+def _detail(green: Linear) -> float:
+    """Mean step from pixel to pixel, down and across, as bright as a display shows it."""
+    shown = np.sqrt(green)
+    return sum(float(np.abs(np.diff(shown, axis=axis)).mean()) for axis in (0, 1)) if min(green.shape) > 1 else 0.0
 
 
 def _seen(source: Linear, move: Move, time: float, size: int, swell: Callable[[float], Linear] | None) -> Linear:
@@ -189,7 +191,7 @@ def _clip_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
 
     def detail(corner: NDArray[np.float64]) -> float:
         top, left = corner.astype(int)
-        return _detail(TO_LINEAR[clip[first, top : top + edge, left : left + edge]])
+        return _detail(TO_LINEAR[clip[first, top : top + edge : 2, left : left + edge : 2, 1]])
 
     corner = max((rng.uniform(0, (height - edge, width - edge)) for _ in range(_looks(rng))), key=detail)
     frames = np.empty((FRAMES, size, size, 3), np.float32)
