@@ -1,9 +1,9 @@
 """Motion between neighbouring frames of one window, used as evidence: patch-local and deterministic.
 
 Every frame is given its previous and next neighbour, or what stands in for one that is not there, brought onto it by
-dense optical flow. Dirt bends flow, so the flow is kept smooth (docs/decisions/motion.md has the measurements), and where
-a frame differs from both neighbours in the same direction it is taken again from the surroundings. Neighbours are
-brought to the frame's own brightness, so that flicker is not mistaken for damage.
+dense optical flow. Dirt bends flow, so the flow is kept smooth (docs/decisions/motion.md has the measurements), and
+where a frame differs from both neighbours in the same direction it is taken again from the surroundings. Neighbours
+are brought to the frame's own brightness, so that flicker is not mistaken for damage.
 
 cv2's result depends on its thread count, hence the one thread. Nothing outside the patch is read.
 """

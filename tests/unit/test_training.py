@@ -13,11 +13,11 @@ import torch
 from training_runs import assert_same_run, make_data, stop_at
 
 from filmrestore.errors import Cancelled, InputError, UsageError
-from filmrestore.motion import NEXT, PREVIOUS
+from filmrestore.motion import NEXT, PREVIOUS, VALID, evidence
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet
 from filmrestore.restorers.frdm.weights import load_weights
 from filmrestore.training import Stage, TrainJob, job_of, train
-from filmrestore.training.batches import Windows, turned
+from filmrestore.training.batches import Windows, shorter, stack, turned
 from filmrestore.training.checkpoint import NAME
 from filmrestore.training.footage import Footage, open_footage
 from filmrestore.training.job import seconds
@@ -318,6 +318,20 @@ def test_a_turned_sample_is_as_if_it_had_been_filmed_so(footage: Footage) -> Non
         again = turned(again)
     for name in ("scan", "truth", "matte", "weight", "evidence", "overview"):
         assert torch.equal(getattr(again, name), getattr(sample, name)), name
+
+
+@pytest.mark.parametrize("present", [(True,) * 5, (True, True, True, False, False), (False, True, True, True, True)])
+@pytest.mark.parametrize("radius", [0, 1])
+def test_a_shorter_window_is_shown_nothing_of_the_frames_that_it_lost(
+    present: tuple[bool, ...], radius: int, footage: Footage
+) -> None:
+    drawn = draw_sample(footage, 3, 4, replace(RECIPE, evidence_off=0.0, neighbour_off=0.0))
+    seen = evidence(drawn.scan.numpy(), present)
+    whole = stack([replace(drawn, present=present, evidence=torch.from_numpy(seen))])
+    frames = slice(2 - radius, 3 + radius)
+    own = evidence(drawn.scan[frames].numpy(), present[frames])
+    valid = shorter(whole, radius).evidence[0, :, VALID].flatten(2).amax(2)
+    assert torch.equal(valid, torch.from_numpy(own[:, VALID]).flatten(2).amax(2))
 
 
 def test_every_sample_is_used_twice_and_no_order_changes_a_batch(data: Path, footage: Footage, tmp_path: Path) -> None:
