@@ -1,8 +1,9 @@
 """Which marks frdm's network finds, by how strong and how large they are: `python finding.py BENCH PIECES [WEIGHTS]`.
 
-Two frames of each damaged sequence of `bench restore`, the network alone at a confidence of .3: no guard, no lasting
+Two frames of each sequence of `bench restore`, the network alone at a confidence of .3: no guard, no lasting
 marks. An object is found when half of its area is. Prints objects and share found, by grain and largest difference to
-the truth, and by area; and the share of clean pixels taken for damage, 2 px away from any.
+the truth, and by area; and the share of clean pixels taken for damage, 2 px away from any, in damaged sequences and in
+undamaged ones. Then the same of the first and the last frames of the damaged ones.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +29,8 @@ from filmrestore.motion import evidence
 from filmrestore.restorers.frdm.network import FrdmNet
 from filmrestore.restorers.frdm.weights import FOLDER, load_weights
 
-FRAMES, RADIUS, CONFIDENCE, EDGE = (3, 8), 2, 0.3, 32
+COUNT, FRAMES, ENDS = 12, (3, 8), (0, 11)
+RADIUS, CONFIDENCE, EDGE = 2, 0.3, 32
 CONTRASTS, AREAS = (8, 12, 20, 40, 256), (3, 6, 12, 30, 100, 10**9)
 
 
@@ -40,13 +43,14 @@ class Object(NamedTuple):
 
 def confidence(net: FrdmNet, clip: Clip, t: int) -> NDArray[np.float32]:
     """0..1, (h, w): the network's own, not calibrated."""
-    around = clip.scan[t - RADIUS : t + RADIUS + 1]
+    numbers = range(t - RADIUS, t + RADIUS + 1)
+    present = tuple(0 <= number < COUNT for number in numbers)
+    around = clip.scan[np.clip(numbers, 0, COUNT - 1)]
     window = np.stack(
         [np.moveaxis(encode_net(to_linear(from_codes(codes)).astype(np.float32)), 2, 0) for codes in around]
     )
     height, width = window.shape[2:]
     pad = (0, -width % EDGE, 0, -height % EDGE)
-    present = (True,) * len(window)
     scan, seen = (
         functional.pad(torch.from_numpy(part), pad, mode="replicate") for part in (window, evidence(window, present))
     )
@@ -69,24 +73,36 @@ def objects(clip: Clip, t: int, found: NDArray[np.bool_]) -> Iterator[Object]:
 
 
 def share(chosen: list[Object]) -> str:
-    return f"{len(chosen)}: {100 * np.mean([one.found for one in chosen]):.0f} %" if chosen else "-"
+    return f"{len(chosen)}: {100 * np.mean([one.found for one in chosen]):.1f} %" if chosen else "-"
+
+
+@dataclass
+class Found:
+    """Objects of some frames, and their clean pixels taken for damage."""
+
+    objects: list[Object] = field(default_factory=list)
+    false: metrics.Share = field(default_factory=metrics.Share)
+
+    def add(self, clip: Clip, t: int, found: NDArray[np.bool_]) -> None:
+        self.objects += objects(clip, t, found)
+        clean = ~metrics.dilate(clip.damaged(t))
+        self.false += metrics.Share(int((found & clean).sum()), int(clean.sum()))
 
 
 def main() -> None:
     torch.set_num_threads(1)
     net = load_weights(Path(sys.argv[3]) if len(sys.argv) > 3 else FOLDER / "frdm.safetensors").net
-    seen: list[Object] = []
-    false = metrics.Share()
+    inside, ends, undamaged = Found(), Found(), Found()
     for plan in choose((), full=False):
-        if plan.damage == "none":
-            continue
-        clip = build(plan, Path(sys.argv[1]), Path(sys.argv[2]), 12, 0)
-        for t in FRAMES:
-            found = confidence(net, clip, t) > CONFIDENCE
-            seen += objects(clip, t, found)
-            clean = ~metrics.dilate(clip.damaged(t))
-            false += metrics.Share(int((found & clean).sum()), int(clean.sum()))
-    print(f"all {share(seen)}; clean pixels taken for damage {100 * false.share:.3f} %")
+        clip = build(plan, Path(sys.argv[1]), Path(sys.argv[2]), COUNT, 0)
+        damaged = plan.damage != "none"
+        for t in (*FRAMES, *(ENDS if damaged else ())):
+            of_these = undamaged if not damaged else ends if t in ENDS else inside
+            of_these.add(clip, t, confidence(net, clip, t) > CONFIDENCE)
+    seen = inside.objects
+    print(f"all {share(seen)}; clean pixels taken for damage {100 * inside.false.share:.3f} %")
+    print(f"clean pixels of undamaged sequences taken for damage {100 * undamaged.false.share:.3f} %")
+    print(f"first and last frames {share(ends.objects)}; clean pixels taken {100 * ends.false.share:.3f} %")
     for grain in ("fine", "coarse"):
         for low, high in itertools.pairwise(CONTRASTS):
             print(

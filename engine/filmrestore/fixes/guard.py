@@ -20,6 +20,8 @@ _MOVED = 0.6  # share of the difference in its old place that its likeness may h
 _AT_END = (1.5, 0.8)  # both for larger marks where a shot begins or ends: nothing shows the way that a thing came
 _FINE = 16  # pixels: marks up to this are looked for at full size
 _COARSEST = 8  # and none at less than an eighth
+_LARGE, _COMPACT = 24, 0.35  # pixels, and share of its box, of a mark that is looked for by brightness and size
+_AS_LARGE = 0.5  # share of its area that the thing must have, at a guard of .5
 UPRIGHT = 3  # times as high as wide: a line
 THROUGH = 0.7  # share of the frame's height that a lasting scratch shows on
 _TRACE = 0.15  # confidence that still counts as a line going on
@@ -82,6 +84,54 @@ def is_moving_picture(
     # One path through three frames: the way on is the way so far, or mirrors it, give or take a bend.
     bend = float(np.hypot(ax * second / first - bx, ay * second / first - by))
     return bend <= 2.0 + 0.5 * max(float(np.hypot(ax, ay)), float(np.hypot(bx, by)))
+
+
+def is_large_thing_elsewhere(
+    now: F32,
+    box: Box,
+    mark: NDArray[np.bool_],
+    clean: F32,
+    neighbours: Collection[F32],
+    *,
+    guard: float,
+    reach: int,
+) -> bool:
+    """Whether both neighbours have a thing as bright and about as large as the mark near it, where the frame has none.
+
+    A foot that kicks is blurred and turned in each frame: no displacement makes one of the other. But it is somewhere,
+    while a blotch is in one frame alone.
+
+    Args:
+        now, box, mark, clean, guard, reach: As for `is_moving_picture`.
+        neighbours: Luma of both frames around, or of two on one side.
+    """
+    area, longest = int(mark.sum()), max(box.width, box.height)
+    if guard <= 0 or len(neighbours) < 2 or longest < _LARGE or area < _COMPACT * mark.size:
+        return False
+    reach = max(reach, 2 * longest)
+    height, width = now.shape
+    wide = Box(
+        x0=max(box.x0 - reach, 0),
+        y0=max(box.y0 - reach, 0),
+        x1=min(box.x1 + reach, width),
+        y1=min(box.y1 + reach, height),
+    )
+    there = now[box.slices]
+    level, near = np.median(there[mark]), 0.5 * float(np.abs(there - clean)[mark].mean())
+    without = now[wide.slices].copy()
+    without[box.y0 - wide.y0 : box.y1 - wide.y0, box.x0 - wide.x0 : box.x1 - wide.x0][mark] = clean[mark]
+    free = np.abs(without - level) > near
+    return all(
+        _largest(free & (np.abs(other[wide.slices] - level) < near)) >= _AS_LARGE * 0.5 / guard * area
+        for other in neighbours
+    )
+
+
+def _largest(things: NDArray[np.bool_]) -> int:
+    """Pixels of the largest thing, lines of a pixel or two taken off."""
+    solid = cv2.morphologyEx(things.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    stats = cv2.connectedComponentsWithStats(solid, connectivity=8)[2]
+    return int(stats[1:, cv2.CC_STAT_AREA].max(initial=0))
 
 
 def is_standing_picture(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..colour import Colour
 from ..fixes.fragments import goes_on, is_of_bundle, makes_an_edge
-from ..fixes.guard import is_moving_picture, is_standing_picture
+from ..fixes.guard import is_large_thing_elsewhere, is_moving_picture, is_standing_picture
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, hidden, regrain, show_through, worthwhile
@@ -197,6 +197,7 @@ def _spared(
         hairlines[label] = not known and is_of_bundle(along, box, mark)
         is_picture = not known and (
             is_moving_picture(luma, box, mark, clean, around, guard=settings.guard, reach=reach)
+            or is_large_thing_elsewhere(luma, box, mark, clean, around.values(), guard=settings.guard, reach=reach)
             or is_standing_picture(luma, box, mark, clean, confidence, around.values(), ways, guard=settings.guard)
             or goes_on(luma, box, mark, clean, guard=settings.guard)
             or (

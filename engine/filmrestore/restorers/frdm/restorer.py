@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -33,6 +33,8 @@ FACTS = Facts(
     purpose="dirt, dust, scratches and blotches in running film: takes from neighbour frames what a mark hides",
 )
 
+ONE_SIDED = 1.5
+"""What logits are lowered by where a neighbour is not there: two frames of one side are not two witnesses."""
 INVENTED = 0.04
 """Net units: a pixel that the sampler moved by more than this, grain apart, is generated."""
 
@@ -123,7 +125,8 @@ class FrdmRestorer:
             guidance: Guidance = self._net.guide(
                 view.window, view.evidence, view.present, view.overview, view.box, without=left_out
             )
-            confidence = self._calibration.confidence(guidance.matte_logits[0], guidance.class_logits[0])
+            doubt = ONE_SIDED * one_sided(view.present[0])[:, None, None, None]
+            confidence = self._calibration.confidence(guidance.matte_logits[0] - doubt, guidance.class_logits[0])
         if view.known is not None:
             confidence = torch.maximum(confidence, view.known[0])
         if final and self._painter is not None:
@@ -148,6 +151,12 @@ class FrdmRestorer:
                 pictures = painted(self._net, view, guidance, confidence, found)
         for index in wanted:
             yield found[index], pictures[index]
+
+
+def one_sided(present: Bool[Tensor, t]) -> Bool[Tensor, t]:
+    """Which frames of a window have an absent frame beside them."""
+    absent = functional.pad(~present, (1, 1))
+    return absent[:-2] | absent[2:]
 
 
 def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: Sequence[int], *, coarse: bool) -> list[Base]:
