@@ -26,7 +26,7 @@ from filmrestore.restorers.frdm.guidance import _mean_of, spikes_against_grain
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet, new_net
 from filmrestore.restorers.frdm.noise import noise
 from filmrestore.restorers.frdm.painting import CORE, MARGIN, _parts
-from filmrestore.restorers.frdm.restorer import FACTS, FrdmRestorer, _origin
+from filmrestore.restorers.frdm.restorer import FACTS, FrdmRestorer, _origin, one_sided
 from filmrestore.restorers.frdm.texture import TextureReconstruction, dft, dft_matrices, inverse_dft
 from filmrestore.restorers.frdm.weights import load_weights, save_weights
 from filmrestore.settings import RestoreSettings
@@ -704,3 +704,13 @@ def test_the_base_takes_nothing_from_what_is_damaged_itself():
 def test_agreement_and_validity_lie_behind_the_pictures():
     assert (slice(0, 3), slice(3, 6), slice(6, 8), slice(8, CHANNELS)) == (PREVIOUS, NEXT, VALID, AGREEMENT)
     assert FACTS.patch % 32 == 0 and FACTS.overlap % 2 == 0
+
+
+@pytest.mark.parametrize(
+    ("present", "doubted"),
+    [("11111", "00000"), ("01111", "01000"), ("00111", "10100"), ("11011", "01010"), ("1", "0")],
+)
+def test_frames_beside_an_absent_one_have_to_show_more(present: str, doubted: str) -> None:
+    there = torch.tensor([flag == "1" for flag in present])
+    wanted = torch.tensor([flag == "1" for flag in doubted])
+    assert torch.equal(one_sided(there) & there, wanted & there)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from filmrestore.fixes.fragments import goes_on, is_of_bundle, makes_an_edge
-from filmrestore.fixes.guard import is_moving_picture, is_standing_picture
+from filmrestore.fixes.guard import is_large_thing_elsewhere, is_moving_picture, is_standing_picture
 from filmrestore.frame import Box
 
 SIZE = (160, 200)
@@ -57,6 +57,38 @@ def test_a_large_thing_that_turns_and_flies_fast_is_picture() -> None:
         alpha = cv2.GaussianBlur(plate, (0, 0), 4).astype(np.float32) / 255 * 0.7
         frames.append((clean * (1 - alpha) + 0.95 * alpha).astype(np.float32))
     assert judge(frames[1], clean, [frames[0], frames[2]], reach=20)
+
+
+def kicked(steps: tuple[int, ...], turns: tuple[float, ...]) -> list[np.ndarray]:
+    """A light foot over a busy ground, in another place and turned otherwise in each frame; none where a step is 0."""
+    clean = np.kron(background(3), np.ones((3, 3), np.float32))[:400, :600] * np.float32(0.6)
+    frames = []
+    for k, (step, turn) in enumerate(zip(steps, turns, strict=True)):
+        plate = np.zeros((400, 600), np.uint8)
+        if step:
+            cv2.ellipse(plate, (step, 200 - 40 * (k == 1)), (44, 20), turn, 0, 360, 255, -1)
+        alpha = cv2.GaussianBlur(plate, (0, 0), 3).astype(np.float32) / 255
+        frames.append((clean * (1 - alpha) + 0.9 * alpha).astype(np.float32))
+    return [*frames, clean]
+
+
+def large_elsewhere(before: np.ndarray, now: np.ndarray, after: np.ndarray, clean: np.ndarray, guard: float) -> bool:
+    mark = np.abs(now - clean) > 0.05
+    rows, columns = np.nonzero(mark)
+    box = Box(x0=int(columns.min()), y0=int(rows.min()), x1=int(columns.max()) + 1, y1=int(rows.max()) + 1)
+    part = mark[box.slices], clean[box.slices]
+    return is_large_thing_elsewhere(now, box, *part, [before, after], guard=guard, reach=48)
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_picture"), [((240, 300, 390), True), ((0, 300, 390), False), ((0, 300, 0), False)]
+)
+def test_a_foot_that_kicks_and_turns_over_is_picture_and_a_blotch_in_one_frame_is_not(
+    steps: tuple[int, ...], is_picture: bool
+) -> None:
+    frames = kicked(steps, (0.0, 80.0, 150.0))
+    assert large_elsewhere(*frames, guard=0.5) == is_picture
+    assert not large_elsewhere(*frames, guard=0.0)
 
 
 def test_a_large_blotch_on_one_frame_is_not_picture() -> None:
