@@ -36,6 +36,7 @@ NEAR = ((composite, "_REACH", 8), (guard, "_LIKE", 0.7))
 WAYS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "as built": (),
     "faint marks and whole rims laid in": ((composite, "worthwhile", every),),
+    "large things that are elsewhere": ((composite, "is_large_thing_elsewhere", never),),
     "edges laid where the scan has none": ((composite, "makes_an_edge", never),),
     "parts of lines that go on": ((composite, "goes_on", never),),
     "looked for within 1/48 of the width, twice as alike": NEAR,
@@ -45,6 +46,7 @@ WAYS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "no guard at all": (
         (composite, "worthwhile", every), (composite, "makes_an_edge", never), (composite, "goes_on", never),
         (composite, "is_moving_picture", never), (composite, "is_standing_picture", never),
+        (composite, "is_large_thing_elsewhere", never),
     ),
 }  # fmt: skip
 
