@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from filmrestore.analysis import Analysis, analyse
 from filmrestore.analysis.columns import ScratchFinder
+from filmrestore.analysis.model import VERSION
 from filmrestore.analysis.ridges import strips_of
 from filmrestore.colour import Colour, open_colour
 from filmrestore.errors import CorruptFile, InputError, UsageError
@@ -154,7 +155,7 @@ def test_files_and_shots_that_do_not_fit_are_refused(analysis: Analysis, tmp_pat
     with pytest.raises(InputError, match=r"reel\.analysis\.json"):
         Analysis.load(file)
     file.write_text('{"version": 0}')
-    with pytest.raises(CorruptFile, match="version 0, expected 6"):
+    with pytest.raises(CorruptFile, match=f"version 0, expected {VERSION}"):
         Analysis.load(file)
     file.write_text('{"version": 3, "width"')
     with pytest.raises(CorruptFile, match="probe"):

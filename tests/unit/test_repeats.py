@@ -17,6 +17,7 @@ from restoring import SETTINGS, bytes_of, job, quickly
 
 from film import SPECKS, picture, read_codes, write_image
 from filmrestore.analysis import Analysis, analyse
+from filmrestore.analysis.model import VERSION
 from filmrestore.analysis.repeats import RepeatFinder
 from filmrestore.cli import run
 from filmrestore.colour import open_colour
@@ -186,7 +187,7 @@ def test_an_analysis_from_before_repeats_were_looked_for_is_refused_with_a_remed
     del facts["repeats"]
     old = tmp_path / "old.json"
     old.write_text(json.dumps({**facts, "version": 1}))
-    with pytest.raises(CorruptFile, match="version 1, expected 6: delete it and run `filmrestore probe` again"):
+    with pytest.raises(CorruptFile, match=f"version 1, expected {VERSION}: delete it and run `filmrestore probe` again"):
         Analysis.load(old)
 
 
