@@ -187,7 +187,9 @@ def test_an_analysis_from_before_repeats_were_looked_for_is_refused_with_a_remed
     del facts["repeats"]
     old = tmp_path / "old.json"
     old.write_text(json.dumps({**facts, "version": 1}))
-    with pytest.raises(CorruptFile, match=f"version 1, expected {VERSION}: delete it and run `filmrestore probe` again"):
+    with pytest.raises(
+        CorruptFile, match=f"version 1, expected {VERSION}: delete it and run `filmrestore probe` again"
+    ):
         Analysis.load(old)
 
 
