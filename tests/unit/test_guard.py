@@ -91,6 +91,14 @@ def test_a_foot_that_kicks_and_turns_over_is_picture_and_a_blotch_in_one_frame_i
     assert not large_elsewhere(*frames, guard=0.0)
 
 
+def test_a_scratch_that_lasts_is_no_large_thing_elsewhere() -> None:
+    clean = background()
+    frames = [clean.copy() for _ in range(3)]
+    for k, frame in enumerate(frames):
+        frame[20:140, 80 + k : 88 + k] = 0.95
+    assert not large_elsewhere(*frames, clean, guard=0.5)
+
+
 def test_a_large_blotch_on_one_frame_is_not_picture() -> None:
     clean = np.kron(background(3), np.ones((3, 3), np.float32))[:400, :600]
     blotch = clean.copy()

@@ -20,7 +20,7 @@ _MOVED = 0.6  # share of the difference in its old place that its likeness may h
 _AT_END = (1.5, 0.8)  # both for larger marks where a shot begins or ends: nothing shows the way that a thing came
 _FINE = 16  # pixels: marks up to this are looked for at full size
 _COARSEST = 8  # and none at less than an eighth
-_LARGE, _COMPACT = 24, 0.35  # pixels, and share of its box, of a mark that is looked for by brightness and size
+_LARGE, _COMPACT = 24, 0.35  # shorter side in pixels, and share of its box, of a mark that is no line
 _AS_LARGE = 0.5  # share of its area that the thing must have, at a guard of .5
 UPRIGHT = 3  # times as high as wide: a line
 THROUGH = 0.7  # share of the frame's height that a lasting scratch shows on
@@ -105,10 +105,10 @@ def is_large_thing_elsewhere(
         now, box, mark, clean, guard, reach: As for `is_moving_picture`.
         neighbours: Luma of both frames around, or of two on one side.
     """
-    area, longest = int(mark.sum()), max(box.width, box.height)
-    if guard <= 0 or len(neighbours) < 2 or longest < _LARGE or area < _COMPACT * mark.size:
+    area = int(mark.sum())
+    if guard <= 0 or len(neighbours) < 2 or min(box.width, box.height) < _LARGE or area < _COMPACT * mark.size:
         return False
-    reach = max(reach, 2 * longest)
+    reach = max(reach, 2 * max(box.width, box.height))
     height, width = now.shape
     wide = Box(
         x0=max(box.x0 - reach, 0),
