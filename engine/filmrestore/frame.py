@@ -38,6 +38,15 @@ class Box:
         """Whether all of the other lies in this one."""
         return self.x0 <= other.x0 and self.y0 <= other.y0 and other.x1 <= self.x1 and other.y1 <= self.y1
 
+    def grown(self, margin: int, height: int, width: int) -> Box:
+        """So many pixels more on each side, as far as a frame of that size has them."""
+        return Box(
+            x0=max(self.x0 - margin, 0),
+            y0=max(self.y0 - margin, 0),
+            x1=min(self.x1 + margin, width),
+            y1=min(self.y1 + margin, height),
+        )
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """(rows, columns), to index an array of shape (h, w, ...)."""

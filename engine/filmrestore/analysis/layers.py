@@ -69,8 +69,8 @@ def whole_mark(
 def _box(found: NDArray[np.bool_], reach: int) -> Box:
     """Around what is found of a mark, so many pixels on each side that the frame has."""
     rows, columns = (np.flatnonzero(found.any(axis=axis)) for axis in (1, 0))
-    y1, x1 = (min(end, int(at[-1]) + reach + 1) for end, at in zip(found.shape, (rows, columns), strict=True))
-    return Box(x0=max(0, int(columns[0]) - reach), y0=max(0, int(rows[0]) - reach), x1=x1, y1=y1)
+    tight = Box(x0=int(columns[0]), y0=int(rows[0]), x1=int(columns[-1]) + 1, y1=int(rows[-1]) + 1)
+    return tight.grown(reach, *found.shape)
 
 
 def _hanging_together(shown: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.bool_]:

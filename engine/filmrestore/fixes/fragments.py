@@ -49,14 +49,7 @@ def makes_an_edge(
     """
     if guard <= 0:
         return False
-    height, width = now.shape
-    margin = int(np.ceil(_RING[1])) + 1
-    wide = Box(
-        x0=max(box.x0 - margin, 0),
-        y0=max(box.y0 - margin, 0),
-        x1=min(box.x1 + margin, width),
-        y1=min(box.y1 + margin, height),
-    )
+    wide = box.grown(int(np.ceil(_RING[1])) + 1, *now.shape)
     whole = np.zeros((wide.height, wide.width), np.uint8)
     whole[box.y0 - wide.y0 : box.y1 - wide.y0, box.x0 - wide.x0 : box.x1 - wide.x0] = mark
     distance, nearest = cv2.distanceTransformWithLabels(

@@ -109,13 +109,7 @@ def is_large_thing_elsewhere(
     if guard <= 0 or len(neighbours) < 2 or min(box.width, box.height) < _LARGE or area < _COMPACT * mark.size:
         return False
     reach = max(reach, 2 * max(box.width, box.height))
-    height, width = now.shape
-    wide = Box(
-        x0=max(box.x0 - reach, 0),
-        y0=max(box.y0 - reach, 0),
-        x1=min(box.x1 + reach, width),
-        y1=min(box.y1 + reach, height),
-    )
+    wide = box.grown(reach, *now.shape)
     there = now[box.slices]
     level, near = np.median(there[mark]), 0.5 * float(np.abs(there - clean)[mark].mean())
     without = now[wide.slices].copy()

@@ -235,7 +235,8 @@ def _confidence(confidence: F32, scan: Codes, protect: F32 | None, roi: Box | No
     if protect is not None:
         confidence *= 1.0 - protect
         confidence[protect >= 1.0] = -1
-    confidence[~_finite(scan)] = -1
+    if scan.dtype.kind == "f":
+        confidence[~_finite(scan)] = -1
     if roi is not None:
         outside = np.ones(confidence.shape, np.bool_)
         outside[roi.slices] = False
