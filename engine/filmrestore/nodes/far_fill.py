@@ -123,12 +123,8 @@ def _regions(holes: Mask, margin: int) -> Iterator[Box]:
         return
     for group in np.split(columns, np.flatnonzero(np.diff(columns) > 2 * margin) + 1):
         rows = np.flatnonzero(holes[:, group[0] : group[-1] + 1].any(axis=1))
-        yield Box(
-            x0=max(0, int(group[0]) - margin),
-            y0=max(0, int(rows[0]) - margin),
-            x1=min(holes.shape[1], int(group[-1]) + 1 + margin),
-            y1=min(holes.shape[0], int(rows[-1]) + 1 + margin),
-        )
+        tight = Box(x0=int(group[0]), y0=int(rows[0]), x1=int(group[-1]) + 1, y1=int(rows[-1]) + 1)
+        yield tight.grown(margin, *holes.shape)
 
 
 def _agreed(values: F32, shares: F32) -> tuple[F32, Shares]:
