@@ -10,7 +10,7 @@ cv2's result depends on its thread count, hence the one thread. Nothing outside 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -27,6 +27,11 @@ VALID = slice(6, 8)
 AGREEMENT = slice(8, 10)
 """Previous, next: 1 where forward and backward flow agree, falling to 0 over about two pixels."""
 CHANNELS = 10
+SECOND = slice(10, 12)
+"""Mean of the channels of the frame after the previous and the next one, brought here by way of these."""
+SECOND_VALID = slice(12, 14)
+"""1 where it is shown and came from inside the patch by way of both, else 0."""
+ALL_CHANNELS = 14
 
 SMALLEST = 32  # DIS needs a few of its 8 px blocks at its coarsest level
 LUMA_GAIN = 230.0  # leaves net values up to 1.1 (well over scene white) unclipped in 8 bits
@@ -38,21 +43,23 @@ TONE_PIXELS = 64  # fewer pixels tell nothing of a tone
 TONE_DOUBT = 0.01  # net units by which a tone's median differs for other reasons
 
 
-def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 10 h w"]:
+def evidence(window: ArrayLike, present: tuple[bool, ...], *, seconds: bool = False) -> Float32[Array, "t c h w"]:
     """Motion-compensated neighbours of every frame of a window.
 
     Args:
         window: (t, 3, h, w) float32, net encoding, finite; a CPU tensor will do.
         present: Which frames are real. The others neither get nor give evidence.
+        seconds: Whether the second neighbours are shown, too.
 
     Returns:
-        Channels `PREVIOUS`, `NEXT`, `VALID`, `AGREEMENT`; zeros where nothing can be shown. For a frame of the
-        window that is absent, the one beyond it is shown, or else the second one on the other side.
+        Channels `PREVIOUS`, `NEXT`, `VALID`, `AGREEMENT` and, if asked for, `SECOND`, `SECOND_VALID`; zeros where
+        nothing can be shown. For a frame of the window that is absent, the one beyond it is shown, or else the second
+        one on the other side.
     """
     frames = np.ascontiguousarray(np.moveaxis(np.asarray(window, dtype=np.float32), 1, 3))
     count, height, width, _ = frames.shape
     assert len(present) == count
-    stack = np.zeros((count, CHANNELS, height, width), np.float32)
+    stack = np.zeros((count, ALL_CHANNELS if seconds else CHANNELS, height, width), np.float32)
     lumas = [luma8(frame) for frame in frames]
     shown = [neighbours(centre, present) for centre in range(count)]
     pairs = {(centre, b) for centre, of_it in enumerate(shown) for b in of_it.values()}
@@ -67,6 +74,14 @@ def evidence(window: ArrayLike, present: tuple[bool, ...]) -> Float32[Array, "t 
                 np.multiply(channel, valid, out=plane)
             stack[centre, VALID][side] = valid
             stack[centre, AGREEMENT][side] = _agreement(repaired[b], fields[b, centre]) * valid
+        for side, (via, b) in (_second_neighbours(centre, shown) if seconds else {}).items():
+            onward, inside = compensate(fields[via, b], repaired[via])
+            warped, valid = compensate(channel_mean(frames[b])[..., None], repaired[via] + onward)
+            valid *= inside
+            own = channel_mean(frames[centre])[..., None]
+            matched = match_level(match_tone(warped, own, valid), own, valid)
+            stack[centre, SECOND][side] = matched[..., 0] * valid
+            stack[centre, SECOND_VALID][side] = valid
     return stack
 
 
@@ -89,21 +104,30 @@ def neighbours(centre: int, present: Sequence[bool]) -> dict[int, int]:
     return found
 
 
+def _second_neighbours(centre: int, shown: Sequence[Mapping[int, int]]) -> dict[int, tuple[int, int]]:
+    """Of a frame that has its two nearest beside it: the frame beyond each, by side, and the one on the way to it."""
+    if shown[centre] != {0: centre - 1, 1: centre + 1}:
+        return {}
+    beyond = {side: (centre + step, centre + 2 * step) for side, step in enumerate((-1, 1))}
+    return {side: (via, b) for side, (via, b) in beyond.items() if shown[via].get(side) == b}
+
+
 def luma8(net: Float32[Array, "h w 3"]) -> UInt8[Array, "h w"]:
     """An 8-bit luma for flow, of a finite net-encoded picture."""
     luma = net @ np.array([0.25, 0.5, 0.25], np.float32)
     return np.clip(luma * LUMA_GAIN + 0.5, 0, 255).astype(np.uint8)
 
 
-def thrice(plane: Float32[Array, "h w"]) -> Float32[Array, "h w 3"]:
+def repeated(plane: Float32[Array, "h w"], channels: int = 3) -> Float32[Array, "h w c"]:
     """The plane for each channel. What takes it is faster than where numpy repeats the plane along a last axis of 3."""
-    return np.asarray(cv2.merge((plane, plane, plane)))
+    return np.asarray(cv2.merge((plane,) * channels)).reshape(*plane.shape, channels)
 
 
-def channel_mean(picture: Float32[Array, "h w 3"]) -> Float32[Array, "h w"]:
+def channel_mean(picture: Float32[Array, "h w c"]) -> Float32[Array, "h w"]:
     """What `picture.mean(axis=2)` gives, to the bit, in a tenth of its time."""
-    mean: Float32[Array, "h w"] = cv2.transform(picture, np.ones((1, 3), np.float32))
-    mean /= 3
+    channels = picture.shape[2]
+    mean: Float32[Array, "h w"] = cv2.transform(picture, np.ones((1, channels), np.float32)).reshape(picture.shape[:2])
+    mean /= channels
     return mean
 
 
@@ -146,8 +170,8 @@ def compensate(
 
 
 def match_tone(
-    warped: Float32[Array, "h w 3"], centre: Float32[Array, "h w 3"], valid: Float32[Array, "h w"]
-) -> Float32[Array, "h w 3"]:
+    warped: Float32[Array, "h w c"], centre: Float32[Array, "h w c"], valid: Float32[Array, "h w"]
+) -> Float32[Array, "h w c"]:
     """`warped` with its blacks, middle and lights each moved to those of `centre`: flicker that is no mere factor.
 
     The offset of a tone is the median difference of the pixels that have it, less what grain and motion make of it.
@@ -168,7 +192,7 @@ def match_tone(
     levels = np.array([_median(group) if group.size else 0.0 for group in groups])
     levels = np.clip(np.sign(levels) * np.maximum(np.abs(levels) - TONE_DOUBT, 0), -LEVEL_BOUND, LEVEL_BOUND)
     offset = np.interp(tone, 0.5 * (edges[:-1] + edges[1:]), levels).astype(np.float32)
-    matched: Float32[Array, "h w 3"] = warped + thrice(offset)
+    matched: Float32[Array, "h w c"] = warped + repeated(offset, warped.shape[2])
     return matched
 
 
@@ -190,16 +214,16 @@ def _median(values: Float32[Array, " n"]) -> np.float32:
 
 
 def match_level(
-    warped: Float32[Array, "h w 3"], centre: Float32[Array, "h w 3"], valid: Float32[Array, "h w"]
-) -> Float32[Array, "h w 3"]:
+    warped: Float32[Array, "h w c"], centre: Float32[Array, "h w c"], valid: Float32[Array, "h w"]
+) -> Float32[Array, "h w c"]:
     """`warped` moved to the brightness of `centre`: a smooth, bounded offset, blind to small defects."""
-    height, width = valid.shape
+    height, width, channels = warped.shape
     cells = (-(-width // LEVEL_CELL), -(-height // LEVEL_CELL))
-    bounded = np.clip((centre - warped) * thrice(valid), -LEVEL_BOUND, LEVEL_BOUND)
-    mean = cv2.resize(bounded, cells, interpolation=cv2.INTER_AREA).reshape(cells[1], cells[0], 3)
-    middle = np.dstack([cv2.medianBlur(np.ascontiguousarray(mean[..., channel]), 5) for channel in range(3)])
+    bounded = np.clip((centre - warped) * repeated(valid, channels), -LEVEL_BOUND, LEVEL_BOUND)
+    mean = cv2.resize(bounded, cells, interpolation=cv2.INTER_AREA).reshape(cells[1], cells[0], channels)
+    middle = np.dstack([cv2.medianBlur(np.ascontiguousarray(mean[..., channel]), 5) for channel in range(channels)])
     offset = cv2.resize(cv2.blur(middle, (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
-    level: Float32[Array, "h w 3"] = warped + offset
+    level: Float32[Array, "h w c"] = warped + offset.reshape(warped.shape)
     return level
 
 

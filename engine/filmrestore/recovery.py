@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray as Array
 
-from .motion import channel_mean, compensate, flow, luma8, match_level, match_tone, thrice
+from .motion import channel_mean, compensate, flow, luma8, match_level, match_tone, repeated
 
 REACH = 2
 """Frames to either side that are asked."""
@@ -88,10 +88,10 @@ def recover(
         for b in neighbours:
             seen, share = brought(Side(whole[b], holes[b], lumas[b]), frame)
             share *= np.float32(1.0 if abs(b - centre) == 1 else FAR)
-            total += seen * thrice(share)
+            total += seen * repeated(share)
             weight += share
         trust = weight / (weight + np.float32(DOUBT))
-        picture = total / thrice(weight) * thrice(trust) + fills[centre] * thrice(1 - trust)
+        picture = total / repeated(weight) * repeated(trust) + fills[centre] * repeated(1 - trust)
         yield Recovered(picture, trust)
 
 

@@ -51,14 +51,13 @@ def confidence(net: FrdmNet, clip: Clip, t: int) -> NDArray[np.float32]:
     )
     height, width = window.shape[2:]
     pad = (0, -width % EDGE, 0, -height % EDGE)
-    scan, seen = (
-        functional.pad(torch.from_numpy(part), pad, mode="replicate") for part in (window, evidence(window, present))
-    )
+    seen = evidence(window, present, seconds=True)
+    scan, told = (functional.pad(torch.from_numpy(part), pad, mode="replicate") for part in (window, seen))
     overview = functional.interpolate(scan[RADIUS : RADIUS + 1], (64, 64), mode="area")
     whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
     with torch.no_grad():
-        told = net.guide(scan[None], seen[None], torch.tensor([present]), overview, whole)
-    return np.asarray(told.matte_logits[0, RADIUS, 0, :height, :width].sigmoid())
+        said = net.guide(scan[None], told[None], torch.tensor([present]), overview, whole)
+    return np.asarray(said.matte_logits[0, RADIUS, 0, :height, :width].sigmoid())
 
 
 def objects(clip: Clip, t: int, found: NDArray[np.bool_]) -> Iterator[Object]:

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from filmrestore.errors import WeightsError
 from filmrestore.frame import Box
-from filmrestore.motion import AGREEMENT, CHANNELS, NEXT, PREVIOUS, VALID
+from filmrestore.motion import AGREEMENT, ALL_CHANNELS, CHANNELS, NEXT, PREVIOUS, SECOND, SECOND_VALID, VALID
 from filmrestore.restorers.base import Context, Origin, load_restorer
 from filmrestore.restorers.frdm import base, sampler
 from filmrestore.restorers.frdm.base import DAMAGED, FIRES, Base, bases
@@ -22,7 +22,7 @@ from filmrestore.restorers.frdm.base import MARGIN as WIDER
 from filmrestore.restorers.frdm.blocks import GlobalFusion, PromptSocket, TemporalAttention, folded, position_mask
 from filmrestore.restorers.frdm.calibration import Calibration
 from filmrestore.restorers.frdm.fill import SWEEPS, _evened, fill
-from filmrestore.restorers.frdm.guidance import _mean_of, spikes_against_grain
+from filmrestore.restorers.frdm.inputs import DEVIATIONS, QUIET, _mean_of, planes, seen, spikes_against_grain
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet, new_net
 from filmrestore.restorers.frdm.noise import noise
 from filmrestore.restorers.frdm.painting import CORE, MARGIN, _parts
@@ -53,7 +53,7 @@ def small_net(*, waken: bool = True, learns: bool = False) -> FrdmNet:
 def inputs(height: int = 64, width: int = 64, frames: int = 5, seed: int = 0) -> dict[str, torch.Tensor]:
     """What `FrdmNet.guide` takes, random but valid."""
     random = torch.Generator().manual_seed(seed)
-    evidence = torch.rand(1, frames, CHANNELS, height, width, generator=random)
+    evidence = torch.rand(1, frames, ALL_CHANNELS, height, width, generator=random)
     evidence[:, :, VALID] = 1.0
     return {
         "window": torch.rand(1, frames, 3, height, width, generator=random),
@@ -382,18 +382,70 @@ def test_attention_says_the_same_whether_it_learns_or_not(present):
 
 def test_a_spike_counts_by_the_grain_and_not_by_its_size():
     generator = torch.Generator().manual_seed(0)
-    before, after = (torch.randn(1, 3, 48, 48, generator=generator) for _ in range(2))
-    mark = torch.zeros(1, 3, 48, 48)
+    near = torch.randn(1, 2, 48, 48, generator=generator)
+    mark = torch.zeros(1, 2, 48, 48)
     mark[..., 22:25, 22:25] = 4.0
-    fine, coarse = (spikes_against_grain(a * (before + mark), a * (after + mark), (3,)) for a in (0.03, 0.09))
+    fine, coarse = (spikes_against_grain(*(a * (near + mark),) * 2, (3,)) for a in (0.03, 0.09))
     torch.testing.assert_close(fine, coarse, atol=0.02, rtol=0)
     assert fine[0, 0, 23, 23] > 2 * fine[0, 0, :16].abs().max()
-    torch.testing.assert_close(spikes_against_grain(-before, -after, (5,)), -spikes_against_grain(before, after, (5,)))
+    torch.testing.assert_close(spikes_against_grain(-near, -near, (5,)), -spikes_against_grain(near, near, (5,)))
+
+
+def _differences(*levels: float) -> torch.Tensor:
+    return torch.tensor(levels)[None, :, None, None].expand(1, 2, 32, 32)
 
 
 def test_what_one_neighbour_shares_is_no_spike():
-    before, after = torch.full((1, 3, 32, 32), 0.2), torch.zeros(1, 3, 32, 32)
-    assert not spikes_against_grain(before, after, (3, 9)).any()
+    near = _differences(0.2, 0.0)
+    assert not spikes_against_grain(near, near, (3, 9)).any()
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(
+    ("near", "far", "shown"),
+    [
+        ((0.2, 0.2), (0.2, 0.2), 0.2),
+        ((0.2, 0.0), (0.2, 0.2), 0.2),  # one neighbour has a mark there, too
+        ((0.2, 0.2), (0.0, 0.2), 0.2),
+        ((0.2, 0.0), (0.2, 0.0), 0.0),  # one side shows what is there
+        ((0.2, 0.2), (0.0, 0.0), 0.0),
+        ((0.3, 0.1), (0.2, 0.4), 0.2),
+    ],
+)
+def test_of_four_neighbours_one_may_be_damaged(sign: int, near: tuple, far: tuple, shown: float):
+    found = spikes_against_grain(sign * _differences(*near), sign * _differences(*far), (1,))
+    noise = abs(near[0] - near[1]) if near[0] != near[1] else QUIET
+    assert torch.allclose(found, torch.tensor(sign * min(shown / (DEVIATIONS * noise), 2.0)), atol=1e-3)
+
+
+@pytest.mark.parametrize("seconds", [False, True])
+@pytest.mark.parametrize("edges", [(), (3, 5, 9)])
+def test_what_goes_in_is_the_same_by_numpy_and_by_torch(edges: tuple[int, ...], seconds: bool):
+    window, evidence = (inputs(40, 72)[name].flatten(0, 1) for name in ("window", "evidence"))
+    window[1] += 3.0  # a highlight
+    evidence[2, VALID] = 0.0
+    evidence[:, SECOND_VALID] = (evidence[:, SECOND_VALID] > 0.5).float()
+    torch.testing.assert_close(
+        seen(window, evidence, edges, seconds), folded(planes(window, evidence, edges, seconds)), atol=2e-5, rtol=1e-5
+    )
+
+
+def test_a_network_that_looks_at_second_neighbours_hears_of_them_where_they_are_shown():
+    net, given = small_net(), inputs()
+    given["evidence"][:, :, SECOND_VALID] = 0.0
+    without = net.guide(**given).matte_logits
+    given["evidence"][:, :, SECOND] += 0.3
+    torch.testing.assert_close(net.guide(**given).matte_logits, without, atol=0, rtol=0)
+    given["evidence"][:, 2, SECOND_VALID] = 1.0
+    assert (net.guide(**given).matte_logits - without)[:, 2].abs().max() > 1e-4
+
+
+def test_a_network_from_before_second_neighbours_hears_nothing_of_them():
+    torch.manual_seed(1)
+    net, given = awake(new_net("frdm-test", seconds=False).requires_grad_(False)), inputs()
+    all_told = net.guide(**given).matte_logits
+    given["evidence"] = given["evidence"][:, :, :CHANNELS]
+    torch.testing.assert_close(net.guide(**given).matte_logits, all_told, atol=0, rtol=0)
 
 
 @pytest.mark.parametrize("edge", [3, 9, 15])
@@ -703,6 +755,7 @@ def test_the_base_takes_nothing_from_what_is_damaged_itself():
 
 def test_agreement_and_validity_lie_behind_the_pictures():
     assert (slice(0, 3), slice(3, 6), slice(6, 8), slice(8, CHANNELS)) == (PREVIOUS, NEXT, VALID, AGREEMENT)
+    assert (slice(CHANNELS, 12), slice(12, ALL_CHANNELS)) == (SECOND, SECOND_VALID)
     assert FACTS.patch % 32 == 0 and FACTS.overlap % 2 == 0
 
 

@@ -13,7 +13,7 @@ import torch
 
 from filmrestore.errors import UsageError
 from filmrestore.frame import Box
-from filmrestore.motion import CHANNELS, VALID
+from filmrestore.motion import ALL_CHANNELS, VALID
 from filmrestore.restorers import frdm, runtime
 from filmrestore.restorers.base import Context, Restored, load_restorer
 from filmrestore.restorers.exports import export
@@ -102,7 +102,7 @@ def assert_agree(first: Restored, second: Restored) -> None:
 
 def guided(height: int, width: int, frames: int, level: float) -> tuple[torch.Tensor, ...]:
     random = torch.Generator().manual_seed(frames)
-    evidence = level * torch.rand(1, frames, CHANNELS, height, width, generator=random)
+    evidence = level * torch.rand(1, frames, ALL_CHANNELS, height, width, generator=random)
     evidence[:, :, VALID] = 1.0
     window = level * torch.rand(1, frames, 3, height, width, generator=random)
     present = torch.ones(1, frames, dtype=torch.bool)

@@ -9,9 +9,12 @@ import pytest
 from filmrestore import motion
 from filmrestore.motion import (
     AGREEMENT,
+    ALL_CHANNELS,
     CHANNELS,
     NEXT,
     PREVIOUS,
+    SECOND,
+    SECOND_VALID,
     VALID,
     compensate,
     evidence,
@@ -108,6 +111,46 @@ def test_at_an_end_of_a_shot_both_sides_show_what_is_there(present: tuple[bool, 
         assert np.abs(seen[side] - window[2])[middle].mean() < 0.01
 
 
+def test_second_neighbours_lie_on_the_frame_and_change_nothing_of_the_first():
+    window = moving(5)
+    seen = evidence(window, (True,) * 5, seconds=True)
+    assert seen.shape[1] == ALL_CHANNELS
+    assert np.array_equal(seen[:, :CHANNELS], evidence(window, (True,) * 5))
+    inner = np.s_[16:-16, 20:-20]
+    for frame, sides in ((1, (1,)), (2, (0, 1)), (3, (0,))):
+        own = window[frame].mean(axis=0)
+        for side in sides:
+            assert seen[frame, SECOND_VALID][side][inner].min() == 1
+            assert np.abs(seen[frame, SECOND][side] - own)[inner].max() < 0.03
+
+
+@pytest.mark.parametrize(
+    ("present", "shown"),
+    [
+        ("11111", ["", "1", "01", "0", ""]),
+        ("01111", ["", "", "1", "0", ""]),  # the first of the shot is held against two of one side
+        ("00111", ["", "", "", "", ""]),
+        ("11011", ["", "", "", "", ""]),
+        ("11110", ["", "1", "0", "", ""]),
+        ("111", ["", "", ""]),
+    ],
+)
+def test_second_neighbours_are_shown_where_both_nearest_are_there(present: str, shown: list[str]) -> None:
+    there = tuple(flag == "1" for flag in present)
+    seen = evidence(moving(len(there)), there, seconds=True)
+    for frame, sides in enumerate(shown):
+        valid = seen[frame, SECOND_VALID].any(axis=(1, 2))
+        assert "".join(str(side) for side in (0, 1) if valid[side]) == sides
+        assert not seen[frame, SECOND][~valid].any()
+
+
+def test_backwards_in_time_the_sides_change_places():
+    window, there = moving(5), (True,) * 5
+    seen, back = (evidence(frames, there, seconds=True) for frames in (window, window[::-1]))
+    swapped = [3, 4, 5, 0, 1, 2, 7, 6, 9, 8, 11, 10, 13, 12]
+    assert np.array_equal(seen, back[::-1, swapped])
+
+
 def test_a_single_frame_has_no_evidence():
     assert not evidence(moving(1), (True,)).any()
 
@@ -148,6 +191,8 @@ def test_any_size_works(size):
     seen = evidence(np.full((3, 3, *size), 0.4, np.float32), (True,) * 3)
     assert seen.shape == (3, CHANNELS, *size)
     assert np.abs(seen[1, PREVIOUS] - 0.4).max() < 1e-6
+    longer = evidence(np.full((5, 3, *size), 0.4, np.float32), (True,) * 5, seconds=True)
+    assert np.abs(longer[2, SECOND] - 0.4).max() < 1e-6
 
 
 def test_outside_of_the_neighbour_is_marked():

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..motion import AGREEMENT, NEXT, PREVIOUS, VALID
+from ..motion import AGREEMENT, NEXT, PREVIOUS, SECOND, SECOND_VALID, VALID
 from .clips import FRAMES
 from .footage import Footage
 from .hard import load
@@ -150,6 +150,7 @@ def shorter(batch: Batch, radius: int) -> Batch:
         _unseen(cut, torch.ones(len(cut.present), dtype=torch.bool), end, side)
         if radius:  # what stood in for an absent frame lies beyond the cut
             _unseen(cut, ~cut.present[:, end], radius, side)
+    cut.evidence[:, :, SECOND.start : SECOND_VALID.stop] = 0
     return cut
 
 
@@ -165,7 +166,7 @@ def turned(sample: Sample) -> Sample:
     colours = [2, 0, 1]
     evidence = sample.evidence.flip(0, 3)
     before, after = evidence[:, PREVIOUS][:, colours], evidence[:, NEXT][:, colours]
-    trust = evidence[:, [VALID.start + 1, VALID.start, AGREEMENT.start + 1, AGREEMENT.start]]
+    sides = [of.start + side for of in (VALID, AGREEMENT, SECOND, SECOND_VALID) for side in (1, 0)]
     left = sample.full[1] - sample.box.x1
     return Sample(
         scan=sample.scan.flip(0, 3)[:, colours],
@@ -173,7 +174,7 @@ def turned(sample: Sample) -> Sample:
         matte=sample.matte.flip(0, 3),
         weight=sample.weight.flip(0, 3),
         kinds={name: where[::-1, :, ::-1].copy() for name, where in sample.kinds.items()},
-        evidence=torch.cat([after, before, trust], dim=1),
+        evidence=torch.cat([after, before, evidence[:, sides]], dim=1),
         overview=sample.overview.flip(2)[colours],
         box=replace(sample.box, x0=left, x1=left + sample.box.width),
         full=sample.full,

@@ -55,7 +55,7 @@ class View:
 def clean_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
     """A window of a moving still or of a clip, with none to three things that cross it."""
     view = _still_view(footage, rng, size) if rng.random() < 0.5 else _clip_view(footage, rng, size)
-    for _ in range(int(rng.choice(4, p=(0.45, 0.3, 0.15, 0.1)))):
+    for _ in range(int(rng.choice(4, p=(0.38, 0.32, 0.18, 0.12)))):
         lay_over(view.frames, cut_out(footage, rng, size), rng)
     return view
 
@@ -85,7 +85,7 @@ def glide(rng: np.random.Generator, speed: float, turn: float = 0.02) -> Move:
     velocity = speed * np.array([np.cos(angle), np.sin(angle)])
     sideways = bend * velocity[::-1] * (1, -1)
     start, spin = rng.uniform(-0.3, 0.3) * (rng.random() < 0.3), rng.normal(0, turn) * (rng.random() < 0.5)
-    zoom = rng.normal(0, 0.008) * (rng.random() < 0.5)
+    zoom = rng.normal(0, 0.008 if rng.random() < 0.85 else 0.04) * (rng.random() < 0.5)
     shake = rng.normal(0, 0.4, (2, 3)) * (rng.random() < 0.3)
     phases = rng.uniform(0, 6.28, 3)
 
@@ -126,7 +126,7 @@ def texture(footage: Footage, rng: np.random.Generator, size: int, scale: float)
 
 
 def _still_view(footage: Footage, rng: np.random.Generator, size: int) -> View:
-    speed = speed_of(rng, still=0.35)
+    speed = speed_of(rng, still=0.27)
     edge = round(size * 1.35 + 4 * speed)
     looked_at = [texture(footage, rng, edge, float(rng.uniform(0.8, 3.5))) for _ in range(_looks(rng))]
     source = max(looked_at, key=lambda light: _detail(light[::2, ::2, 1]))
@@ -218,9 +218,9 @@ def cut_out(footage: Footage, rng: np.random.Generator, size: int) -> Sprite:
     colour = texture(footage, rng, edge, float(rng.uniform(0.7, 4.0)))
     edge = colour.shape[0]
     alpha = _blob(rng, edge)[:, :, None]
-    speed = speed_of(rng, still=0.05, fastest=45.0)
+    speed, turn = speed_of(rng, still=0.05, fastest=45.0), float(rng.choice((0.06, 0.12, 0.4)))
     place = rng.uniform(0.1, 0.9, 2) * size
-    move = about(glide(rng, speed, turn=0.12), (edge / 2, edge / 2), (float(place[0]), float(place[1])))
+    move = about(glide(rng, speed, turn=turn), (edge / 2, edge / 2), (float(place[0]), float(place[1])))
     return Sprite(rgba=np.dstack([colour * alpha, alpha]).astype(np.float32), move=move, speed=speed)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..colour import encode_net
 from ..damage import Damage, random_settings
 from ..frame import Box
-from ..motion import AGREEMENT, NEXT, PREVIOUS, VALID, evidence
+from ..motion import AGREEMENT, NEXT, PREVIOUS, SECOND, SECOND_VALID, VALID, evidence
 from .clips import FRAMES, Linear, clean_view
 from .footage import Footage
 from .look import grade, old_transfer, soften, unsteady
@@ -103,7 +103,7 @@ def draw_sample(footage: Footage, seed: int, step: int, recipe: Recipe) -> Sampl
     source, present = list(ends.source), ends.present
     scan, truth = scan[source], truth[source]
     matte, weight = label(scan, truth, present)
-    seen = evidence(scan, present)
+    seen = evidence(scan, present, seconds=True)
     drawn = Sample(
         scan=torch.from_numpy(scan),
         truth=torch.from_numpy(truth),
@@ -242,7 +242,7 @@ def without_some_evidence(sample: Sample, rng: np.random.Generator, recipe: Reci
     for side, channels in enumerate((PREVIOUS, NEXT)):
         if rng.random() < recipe.neighbour_off:
             seen[:, channels] = 0
-            seen[:, [VALID.start + side, AGREEMENT.start + side]] = 0
+            seen[:, [of.start + side for of in (VALID, AGREEMENT, SECOND, SECOND_VALID)]] = 0
     return replace(sample, evidence=seen)
 
 

@@ -41,7 +41,7 @@ class ExportedNet:
     def guide(
         self,
         window: Float[Tensor, "1 t 3 h w"],
-        evidence: Float[Tensor, "1 t 10 h w"],
+        evidence: Float[Tensor, "1 t 14 h w"],
         present: Bool[Tensor, "1 t"],
         overview: Float[Tensor, "1 3 64 64"],
         box: Float[Tensor, "1 4"],

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from ...motion import CHANNELS
+from ...motion import ALL_CHANNELS
 from ..runtime import Graph
 from .network import MULTIPLE, FrdmNet
 
@@ -24,7 +24,7 @@ class _Guidance(nn.Module):
     def forward(
         self,
         window: Float[Tensor, "1 t 3 h w"],
-        evidence: Float[Tensor, "1 t 10 h w"],
+        evidence: Float[Tensor, "1 t 14 h w"],
         present: Bool[Tensor, "1 t"],
         overview: Float[Tensor, "1 3 64 64"],
         box: Float[Tensor, "1 4"],
@@ -70,7 +70,7 @@ def guidance_graph(net: FrdmNet, frames: int, without: Collection[str] = ()) -> 
         module=_Guidance(net, without),
         example=(
             torch.zeros(1, frames, 3, height, width),
-            torch.zeros(1, frames, CHANNELS, height, width),
+            torch.zeros(1, frames, ALL_CHANNELS, height, width),
             torch.ones(1, frames, dtype=torch.bool),
             torch.zeros(1, 3, 64, 64),
             torch.tensor([[0.0, 0.0, 1.0, 1.0]]),

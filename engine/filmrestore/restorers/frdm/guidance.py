@@ -10,17 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...motion import AGREEMENT, NEXT, PREVIOUS, VALID
 from .blocks import Block, GlobalFusion, GlobalTokens, PromptSocket, TemporalAttention, folded, modulate, zeroed
+from .inputs import PLANES, SECONDS, seen
 from .texture import TextureReconstruction
-
-INPUTS = 16
-ROUGHNESS = 15
-"""Edge of the square, pixels, over which the neighbours' own disagreement is measured."""
-QUIET = 1e-3
-"""Net units, the least that neighbours are taken to disagree."""
-DEVIATIONS = 5.0
-"""Of a spike that is shown as 1."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +45,14 @@ class GuidanceBranch(nn.Module):
         kinds: int,
         prompts: tuple[int, ...],
         spikes: tuple[int, ...],
+        seconds: bool,
     ) -> None:
         super().__init__()
         fine, middle, coarse = widths
-        self.spikes = spikes
+        self.spikes, self.seconds = spikes, seconds
         self.kinds = kinds
         self.prompt = PromptSocket(prompts, (fine, middle, coarse))
-        self.stem = nn.Conv2d(4 * (INPUTS + len(spikes)), fine, 3, padding=1)
+        self.stem = nn.Conv2d(4 * (PLANES + len(spikes) + SECONDS * seconds), fine, 3, padding=1)
         self.fine_in = Block(fine)
         self.to_middle = nn.Conv2d(fine, middle, 2, stride=2)
         self.middle_in = Block(middle)
@@ -99,7 +92,7 @@ class GuidanceBranch(nn.Module):
     def forward(
         self,
         window: Float[Tensor, "b t 3 h w"],
-        evidence: Float[Tensor, "b t 10 h w"],
+        evidence: Float[Tensor, "b t e h w"],
         present: Bool[Tensor, "b t"],
         overview: Float[Tensor, "b 3 64 64"],
         box: Float[Tensor, "b 4"],
@@ -119,7 +112,7 @@ class GuidanceBranch(nn.Module):
     def _features(
         self,
         window: Float[Tensor, "bt 3 h w"],
-        evidence: Float[Tensor, "bt 10 h w"],
+        evidence: Float[Tensor, "bt e h w"],
         present: Bool[Tensor, "b t"],
         overview: Float[Tensor, "b 3 64 64"],
         box: Float[Tensor, "b 4"],
@@ -128,8 +121,8 @@ class GuidanceBranch(nn.Module):
     ) -> list[Tensor]:
         in_time = "temporal" not in without
         words = None if prompt is None else self.prompt(prompt)
-        seen = folded(_inputs(window, evidence, self.spikes))
-        fine = self.fine_in(_prompted(self.stem(seen), words, 0))
+        planes = seen(window, evidence, self.spikes, self.seconds)
+        fine = self.fine_in(_prompted(self.stem(planes), words, 0))
         middle = self.middle_in(_prompted(self.to_middle(fine), words, 1))
         coarse = self.coarse_in(_prompted(self.to_coarse(middle), words, 2))
         coarse = self.coarse_time(coarse, present) if in_time else coarse
@@ -143,71 +136,6 @@ class GuidanceBranch(nn.Module):
         if "texture" not in without:
             fine = self.texture(fine, folded(window), overview, box)
         return [self.last(fine), middle, coarse]
-
-
-def _inputs(
-    window: Float[Tensor, "bt 3 h w"], evidence: Float[Tensor, "bt 10 h w"], spikes: Collection[int]
-) -> Float[Tensor, "bt c h w"]:
-    """The frame, its differences to both neighbours, where these can be trusted, and spikes, all about 1 in size.
-
-    Bounded, so that a highlight far above one cannot shake the features around it.
-    """
-    valid = evidence[:, VALID]
-    before = ((window - evidence[:, PREVIOUS]) * valid[:, :1]).clamp(-1, 1)
-    after = ((window - evidence[:, NEXT]) * valid[:, 1:]).clamp(-1, 1)
-    spike = torch.minimum(before, after).clamp(min=0) + torch.maximum(before, after).clamp(max=0)
-    centred = window.clamp(-0.5, 1.5) - 0.45
-    planes = [centred, 4 * before, 4 * after, valid, evidence[:, AGREEMENT], 4 * spike]
-    return torch.cat([*planes, spikes_against_grain(before, after, spikes)] if spikes else planes, dim=1)
-
-
-def spikes_against_grain(
-    before: Float[Tensor, "bt 3 h w"], after: Float[Tensor, "bt 3 h w"], edges: Collection[int]
-) -> Float[Tensor, "bt e h w"]:
-    """The spike of the luma's mean over each square, in deviations of what the two neighbours disagree by around it.
-
-    Neighbours disagree by their grain, and where motion was not found: a faint mark in fine grain counts for as much
-    as a strong one in coarse grain, and neither counts where things move out of step.
-    """
-    luma = torch.stack([before.mean(1), after.mean(1)], dim=1)
-    means = torch.stack([_mean_of(luma, edge) for edge in edges], dim=1)
-    back, forth = means.unbind(2)
-    power = _mean_of((back - forth).square(), ROUGHNESS)
-    spike = torch.minimum(back, forth).clamp(min=0) + torch.maximum(back, forth).clamp(max=0)
-    return (spike / (DEVIATIONS * (power + QUIET**2).sqrt())).clamp(-2, 2)
-
-
-def _mean_of(planes: Float[Tensor, "*n h w"], edge: int) -> Float[Tensor, "*n h w"]:
-    """Over squares around each pixel; beyond the patch's edge nothing counts."""
-    half = edge // 2
-    sums = functional.pad(planes, (half, half, half, half))
-    for axis in (-1, -2):
-        sums = _sums(sums, axis, edge)
-    down, across = (_sums(functional.pad(sums.new_ones(n), (half, half)), 0, edge) for n in planes.shape[-2:])
-    return sums * ((1 / down)[:, None] * (1 / across))
-
-
-def _sums(x: Tensor, axis: int, edge: int) -> Tensor:
-    """Of `edge` neighbours along an axis, factor by factor: of threes, then of five of these.
-
-    On CPUs it takes a third of the time of pooling.
-    """
-    apart = 1
-    for factor in _factors(edge):
-        length = x.shape[axis] - (factor - 1) * apart
-        out = x.narrow(axis, 0, length).clone()
-        for place in range(1, factor):
-            out += x.narrow(axis, place * apart, length)
-        x, apart = out, apart * factor
-    return x
-
-
-def _factors(number: int) -> list[int]:
-    """Prime ones, the smallest first."""
-    for factor in range(2, number + 1):
-        if number % factor == 0:
-            return [factor, *_factors(number // factor)]
-    return []
 
 
 def _prompted(x: Tensor, words: list[Tensor] | None, level: int) -> Tensor:

@@ -19,10 +19,10 @@ MULTIPLE = 32
 BRANCH_MODULES = ("fusion", "texture", "temporal")
 """Modules of the guidance branch that can be left out."""
 
-SIZES: dict[str, dict[str, tuple[int, int, int]]] = {
-    "frdm-s": {"widths": (32, 56, 96), "denoiser_widths": (24, 40, 64), "spikes": (3, 5, 9)},
-    "frdm-m": {"widths": (40, 80, 144), "denoiser_widths": (32, 64, 96), "spikes": (3, 5, 9)},
-    "frdm-test": {"widths": (8, 8, 16), "denoiser_widths": (8, 8, 16), "spikes": (3, 5, 9)},
+SIZES: dict[str, dict[str, Any]] = {
+    "frdm-s": {"widths": (32, 56, 96), "denoiser_widths": (24, 40, 64), "spikes": (3, 5, 9), "seconds": True},
+    "frdm-m": {"widths": (40, 80, 144), "denoiser_widths": (32, 64, 96), "spikes": (3, 5, 9), "seconds": True},
+    "frdm-test": {"widths": (8, 8, 16), "denoiser_widths": (8, 8, 16), "spikes": (3, 5, 9), "seconds": True},
 }
 """Configurations by name; the last is for tests."""
 
@@ -39,6 +39,7 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         stocks: Film stocks that a prompt may name.
         without: Modules of the guidance branch that it never uses, of `BRANCH_MODULES`: for ablations that are trained.
         spikes: Edges, odd, of the squares over which spikes in time are measured against the grain; pixels.
+        seconds: Whether it looks at the second neighbours, too.
 
     Source: HaineiFRDM, in pixel space; what is ours is told in docs/models/frdm.md.
     """
@@ -54,19 +55,20 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         stocks: Sequence[str] = ("negative", "positive", "black and white"),
         without: Sequence[str] = (),
         spikes: Sequence[int] = (),
+        seconds: bool = False,
     ) -> None:
         super().__init__()
         for word in without:
             if word not in BRANCH_MODULES:
                 raise ValueError(f"without names {word!r}: choose from {', '.join(BRANCH_MODULES)}")
         prompts = (len(kinds) + 1, 3, len(stocks) + 1)
-        self.guidance = GuidanceBranch(tuple(widths), tuple(heads), frames, len(kinds), prompts, tuple(spikes))
+        self.guidance = GuidanceBranch(tuple(widths), tuple(heads), frames, len(kinds), prompts, tuple(spikes), seconds)
         self.denoiser = Denoiser(tuple(denoiser_widths), tuple(widths))
 
     def guide(
         self,
         window: Float[Tensor, "b t 3 h w"],
-        evidence: Float[Tensor, "b t 10 h w"],
+        evidence: Float[Tensor, "b t e h w"],
         present: Bool[Tensor, "b t"],
         overview: Float[Tensor, "b 3 64 64"],
         box: Float[Tensor, "b 4"],
@@ -78,7 +80,8 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         Args:
             window: Net encoding, finite; h and w multiples of `MULTIPLE`; t odd, at most `frames`. An absent
                 frame holds a copy of its nearest neighbour.
-            evidence: As `filmrestore.motion.evidence` gives it; zeros where it is held back.
+            evidence: As `filmrestore.motion.evidence` gives it, with second neighbours where the network looks at
+                these; zeros where it is held back.
             present: Which frames are real.
             overview: The middle frame, whole, shrunk.
             box: The patch in the whole frame: x0, y0, x1, y1, each 0..1.

@@ -28,7 +28,7 @@ class View:
     context: Context
     numbers: tuple[int, ...]
     window: Float[Tensor, "1 t 3 h w"]
-    evidence: Float[Tensor, "1 t 10 h w"]
+    evidence: Float[Tensor, "1 t 14 h w"]
     present: Bool[Tensor, "1 t"]
     overview: Float[Tensor, "1 3 64 64"]
     box: Float[Tensor, "1 4"]
@@ -49,7 +49,7 @@ class View:
         present = context.present[frames]
         with context.stage("motion"):
             shown = (False,) * len(present) if "evidence" in without else present
-            seen = torch.from_numpy(evidence(window[frames].numpy(), shown))
+            seen = torch.from_numpy(evidence(window[frames].numpy(), shown, seconds=True))
         box, (height, width) = context.box, context.full
         relative = [box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height]
         return cls(
