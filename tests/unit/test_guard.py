@@ -159,13 +159,20 @@ def test_a_guard_of_zero_takes_nothing_back() -> None:
 
 
 def standing(
-    top: int, bottom: int, column: int, *, guard: float = 0.5, gone: bool = False, way: float | None = None
+    top: int,
+    bottom: int,
+    column: int,
+    *,
+    guard: float = 0.5,
+    gone: bool = False,
+    way: float | None = None,
+    sure: float = 0.6,
 ) -> bool:
     clean = background()
     lined = clean.copy()
     lined[top:bottom, column : column + 3] += 0.15
     confidence = np.zeros(SIZE, np.float32)
-    confidence[top:bottom, column : column + 3] = 0.6
+    confidence[top:bottom, column : column + 3] = sure
     frames = [grainy(clean if gone and k != 1 else lined, k) for k in range(3)]
     box = Box(x0=column, y0=top, x1=column + 3, y1=bottom)
     mark = np.ones((box.height, box.width), bool)
@@ -178,6 +185,12 @@ def standing(
 def test_a_line_that_stays_and_ends_in_the_frame_is_an_edge_of_the_picture() -> None:
     assert standing(10, 90, 100)
     assert not standing(10, 90, 100, guard=0.0)
+
+
+def test_a_short_line_that_the_method_is_sure_of_is_believed() -> None:
+    assert standing(40, 56, 100)
+    assert not standing(40, 56, 100, sure=0.8)
+    assert standing(10, 90, 100, sure=0.8)
 
 
 def test_a_line_that_runs_through_the_frame_is_a_scratch_unless_it_is_the_picture_border() -> None:

@@ -201,11 +201,11 @@ def _is_same(before: View, view: View) -> bool:
     gap_y = max(before.y, view.y) - min(before.y + before.height, view.y + view.height)
     if max(gap_x, gap_y) > _NEAR:
         return False
-    small, large = sorted((before, view), key=lambda one: len(one.crest()[0]))
-    plane = np.zeros((large.height + 2 * _NEAR, large.width + 2 * _NEAR), np.uint8)
-    corner = np.array([[large.y - _NEAR], [large.x - _NEAR]])
-    plane[tuple(np.stack(large.crest()) - corner)] = 1
+    small, large = sorted((np.stack(one.crest()) for one in (before, view)), key=lambda pixels: pixels.shape[1])
+    corner = large.min(axis=1, keepdims=True) - _NEAR
+    plane = np.zeros((large - corner).max(axis=1) + _NEAR + 1, np.uint8)
+    plane[tuple(large - corner)] = 1
     near = cv2.dilate(plane, np.ones((2 * _NEAR + 1, 2 * _NEAR + 1), np.uint8)) > 0
-    at = np.stack(small.crest()) - corner
+    at = small - corner
     inside = ((at >= 0) & (at < np.array([plane.shape]).T)).all(axis=0)
     return bool(near[tuple(at[:, inside])].sum() >= _SAME * len(inside))
