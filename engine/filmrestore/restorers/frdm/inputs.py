@@ -31,7 +31,7 @@ DEVIATIONS = 5.0
 def seen(
     window: Float[Tensor, "n 3 h w"], evidence: Float[Tensor, "n e h w"], spikes: Collection[int], seconds: bool
 ) -> Float[Tensor, "n c4 h2 w2"]:
-    """All planes of each frame, two by two pixels folded.
+    """All planes of each frame, two by two pixels folded; nothing is learned through them.
 
     Args:
         window, evidence: As `FrdmNet.guide` takes them, frame by frame.
@@ -48,7 +48,7 @@ def seen(
 
 
 def _has_pixels(window: Tensor) -> bool:
-    """Whether it lies in this machine's memory: not on a GPU, no shape alone, and not to become part of a graph."""
+    """Whether it lies in this machine's memory: not on a GPU, no mere shape, and not to become part of a graph."""
     return window.device.type == "cpu" and type(window) is Tensor and not torch.onnx.is_in_onnx_export()
 
 
@@ -111,7 +111,7 @@ def _mean_of(planes: Float[Tensor, "*n h w"], edge: int) -> Float[Tensor, "*n h 
 def _sums(x: Tensor, axis: int, edge: int) -> Tensor:
     """Of `edge` neighbours along an axis, factor by factor: of threes, then of five of these.
 
-    On CPUs it takes a third of the time of pooling.
+    On CPUs, where a graph may run, it takes a third of the time of pooling.
     """
     apart = 1
     for factor in _factors(edge):
