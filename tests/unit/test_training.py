@@ -265,6 +265,22 @@ def test_published_weights_load_and_carry_calibration_and_figures(data: Path, tm
     assert "CC BY 4.0" in card and "| objects fixed |" in card
 
 
+def test_a_run_is_averaged_with_another_or_with_published_weights(data: Path, tmp_path: Path) -> None:
+    train(_job(data, tmp_path / "run", samples=4))
+    train(_job(data, tmp_path / "other", samples=4, seed=2))
+    for name in ("run", "other"):
+        publish(tmp_path / name, tmp_path / f"{name}.safetensors", data, tmp_path / "cache", 0)
+    mine, other = (load_weights(tmp_path / f"{name}.safetensors").net.state_dict() for name in ("run", "other"))
+    for second in (tmp_path / "other", tmp_path / "other.safetensors"):
+        publish(tmp_path / "run", tmp_path / "mean.safetensors", data, tmp_path / "cache", 0, [second])
+        mean = load_weights(tmp_path / "mean.safetensors")
+        assert mean.card["run"]["with"][0]["samples"] == 4
+        for name, value in mean.net.state_dict().items():
+            torch.testing.assert_close(value, (mine[name] + other[name]) / 2, atol=2e-3, rtol=2e-3)
+    with pytest.raises(InputError, match=r"missing\.json|missing\.safetensors"):
+        publish(tmp_path / "run", tmp_path / "no.safetensors", windows=0, others=[tmp_path / "missing.safetensors"])
+
+
 def test_a_perfect_answer_fixes_everything_and_harms_nothing(footage: Footage) -> None:
     samples = [draw_sample(footage, 5, step, replace(RECIPE, clean=0.0)) for step in range(6)]
     found = measure(samples, lambda sample: (sample.matte, sample.truth))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ..errors import InputError
@@ -43,8 +45,8 @@ def publish(
         data, cache: As for training; the run's own where none is given.
         windows: Held-out windows or samples to calibrate on, and as many others to measure on; the recipe's where none
             is given. 0 does neither.
-        others: Folders of runs of the same network, of which one began where another ended: the mean of the weights of
-            all is published.
+        others: Folders of runs of the same network, or published weights, of which one began where another ended: the
+            mean of the weights of all is published.
 
     Returns:
         What was written into the JSON, less what the network says of itself.
@@ -56,19 +58,15 @@ def publish(
     saved, job = read(run), _job(run, data, cache)
     task = task_of(job.model)
     network = task.network(job.network)
-    others_saved = {other: read(other) for other in others}
-    network.load_state_dict(_mean(saved["average"], {other: one["average"] for other, one in others_saved.items()}))
+    others_read = {other: _other(other, data, cache) for other in others}
+    network.load_state_dict(_mean(saved["average"], {other: weights for other, (weights, _) in others_read.items()}))
     windows = task.recipe.windows if windows is None else windows
     card = {
         **(_measured(task, network.eval(), job, windows) if windows else {"figures": {}}),
         "run": {
             "windows": windows,
             **_length(job, saved),
-            **(
-                {"with": [_length(_job(other, data, cache), one) for other, one in others_saved.items()]}
-                if others
-                else {}
-            ),
+            **({"with": [length for _, length in others_read.values()]} if others else {}),
             "job": {name: value for name, value in job.to_dict().items() if name not in OURS},
         },
         "data": [{"what": what, "source": source, "licence": licence} for what, source, licence in DATA],
@@ -77,6 +75,18 @@ def publish(
     save_network(task.shipped(network), target, card)
     atomic_bytes(target.with_suffix(".md"), model_card(target.name, card).encode())
     return card
+
+
+def _other(path: Path, data: Path | None, cache: Path | None) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+    """The averaged weights of another run, or published ones, and how long they were trained."""
+    if path.suffix != ".safetensors":
+        saved = read(path)
+        return saved["average"], _length(_job(path, data, cache), saved)
+    try:
+        run = json.loads(path.with_suffix(".json").read_text())["run"]
+        return load_file(path), {name: run[name] for name in ("samples", "updates", "hours", "with") if name in run}
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise InputError(f"cannot read {path} and the .json beside it ({error!r}): give published weights") from error
 
 
 def _mean(weights: Mapping[str, Tensor], others: Mapping[Path, Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -126,7 +136,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
     parser.add_argument(
         "--with", dest="others", type=Path, action="append", default=[],
-        help="folder of another run whose weights are averaged with it; again for more",
+        help="folder of another run, or published weights, that are averaged with it; again for more",
     )  # fmt: skip
     parser.add_argument("--to", type=Path, required=True, help="weights to write, .safetensors")
     parser.add_argument("--data", type=Path, help="folder with train/stills and train/video; the run's own")
