@@ -33,7 +33,7 @@ FACTS = Facts(
     purpose="dirt, dust, scratches and blotches in running film: takes from neighbour frames what a mark hides",
 )
 
-ONE_SIDED = 1.5
+ONE_SIDED = 2.5
 """What logits are lowered by where a neighbour is not there: two frames of one side are not two witnesses."""
 INVENTED = 0.04
 """Net units: a pixel that the sampler moved by more than this, grain apart, is generated."""
