@@ -12,6 +12,7 @@ from filmrestore.bench import BenchOptions
 from filmrestore.bench.rows import ABLATED, NAMES, choose_rows
 from filmrestore.errors import UsageError
 from filmrestore.frame import Box
+from filmrestore.motion import ALL_CHANNELS
 from filmrestore.restorers.base import Context, Restored
 from filmrestore.restorers.frdm.ablations import ABLATIONS, MODULES, Ablation, modules, without
 from filmrestore.restorers.frdm.network import FrdmNet, new_net
@@ -119,7 +120,7 @@ def test_a_network_trained_without_a_module_does_as_one_whose_module_is_off() ->
     alone.load_state_dict(net.state_dict())
     frame = torch.rand(1, 3, 3, 32, 32)
     whole, box = torch.rand(1, 3, 64, 64), torch.tensor([[0.0, 0.0, 0.5, 0.5]])
-    given = (frame, torch.zeros(1, 3, 10, 32, 32), torch.ones(1, 3, dtype=torch.bool), whole, box)
+    given = (frame, torch.zeros(1, 3, ALL_CHANNELS, 32, 32), torch.ones(1, 3, dtype=torch.bool), whole, box)
     with torch.no_grad():
         told = [one.guide(*given, **also) for one, also in ((alone, {}), (net, {"without": ["texture"]}), (net, {}))]
     assert torch.equal(told[0].matte_logits, told[1].matte_logits)

@@ -63,8 +63,7 @@ def plan_units(
 
     A window starts at a multiple of `keep`, whatever the span, so that any cutting of a reel into chunks gives
     the same windows. It is counted in ranks: what the film shows twice counts once. A window with a cut in its middle
-    becomes one unit for each side. Where a shot begins or ends among the pictures that a window keeps, the window is
-    moved until it begins or ends there: the first and the last frame are to have others beside them.
+    becomes one unit for each side.
 
     Args:
         wanted: Frames to restore.
@@ -107,37 +106,19 @@ def _unit(
     keep: int,
     ranks: Ranks,
 ) -> Unit:
-    def seen(start: int) -> tuple[list[range], list[tuple[int, ...]]]:
-        copies = [ranks.frames(rank) for rank in range(start, start + window)]
-        return copies, [tuple(n for n in same if n in readable and bisect_right(cuts, n) == shot) for same in copies]
-
-    first, before = index * keep, (window - keep) // 2
-    moved = _moved([bool(same) for same in seen(first - before)[1]], before, keep)
-    copies, choices = seen(first - before + moved)
+    first = index * keep
+    start = first - (window - keep) // 2
+    copies = [ranks.frames(rank) for rank in range(start, start + window)]
+    choices = tuple(tuple(n for n in same if n in readable and bisect_right(cuts, n) == shot) for same in copies)
     return Unit(
         name=f"{first:+08d}.{shot}",
         kept=tuple(kept),
-        slots=tuple(ranks.rank(n) - first - moved for n in kept),
+        slots=tuple(ranks.rank(n) - first for n in kept),
         numbers=tuple(same.start for same in copies),
-        choices=tuple(choices),
+        choices=choices,
         sources=_sources(choices),
         present=tuple(map(bool, choices)),
     )
-
-
-def _moved(there: Sequence[bool], before: int, keep: int) -> int:
-    """Places that a window is moved by, so that the shot begins or ends with what it keeps.
-
-    Args:
-        there: Which of its pictures there are.
-        before: Pictures that it shows before those that it keeps.
-        keep: Pictures that it keeps.
-    """
-    last_kept = before + keep - 1
-    first, last = there.index(True), len(there) - 1 - there[::-1].index(True)
-    if not before or (first > before) == (last < last_kept):  # nothing is shown besides, or the shot is too short
-        return 0
-    return first - before if first > before else last - last_kept
 
 
 def without(unit: Unit, broken: Collection[int]) -> Unit:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...frame import Box
+from ...motion import CHANNELS
 from ...restorers.base import Context, Restorer
 from ...restorers.prior.model import Prior
 from ...restorers.prior.network import new_prior
@@ -43,7 +44,7 @@ class SegmentationTask(Task):
         sample = draw_sample(footage, seed, number, Windows(size=stage.size))
         return {
             "frame": sample.scan[KEPT],
-            "evidence": sample.evidence[KEPT],
+            "evidence": sample.evidence[KEPT, :CHANNELS],
             "matte": sample.matte[KEPT],
             "weight": sample.weight[KEPT],
             "motion": motion_of(sample.truth[None])[0, KEPT],
@@ -72,7 +73,7 @@ class SegmentationTask(Task):
     @torch.no_grad()
     def calibration(self, network: DefectNet, held_out: list[Sample]) -> dict[str, Any]:
         """One temperature and one shift."""
-        told = (network(sample.scan[KEPT], sample.evidence[KEPT]) for sample in held_out)
+        told = (network(sample.scan[KEPT], sample.evidence[KEPT, :CHANNELS]) for sample in held_out)
         return fit_one(
             some(logits, sample.matte[KEPT], sample.weight[KEPT], number)
             for number, (logits, sample) in enumerate(zip(told, held_out, strict=True))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ....errors import ResourceError
+from ....motion import ALL_CHANNELS
 from ..network import new_net
 from ..restorer import FACTS
 from .backbone import Lead, predict
@@ -236,7 +237,7 @@ def stages(parts: Parts, edge: int, frames: int, device: str = "meta") -> dict[s
     time = torch.ones((), device=device)
     finder = new_net().to(device) if device != "meta" else _on_meta_finder()
     window = empty(1, frames, 3, edge, edge, dtype=torch.float32)
-    evidence = empty(1, frames, 10, edge, edge, dtype=torch.float32)
+    evidence = empty(1, frames, ALL_CHANNELS, edge, edge, dtype=torch.float32)
     overview = empty(1, 3, 64, 64, dtype=torch.float32)
     return {
         "find": lambda: finder.guide(window, evidence, present, overview, box),
