@@ -61,6 +61,7 @@ def evidence(window: ArrayLike, present: tuple[bool, ...], *, seconds: bool = Fa
     assert len(present) == count
     stack = np.zeros((count, ALL_CHANNELS if seconds else CHANNELS, height, width), np.float32)
     lumas = [luma8(frame) for frame in frames]
+    means = [channel_mean(frame)[..., None] for frame in frames] if seconds else []
     shown = [neighbours(centre, present) for centre in range(count)]
     pairs = {(centre, b) for centre, of_it in enumerate(shown) for b in of_it.values()}
     fields = {(a, b): flow(lumas[a], lumas[b]) for a, b in pairs | {(b, a) for a, b in pairs}}
@@ -76,13 +77,19 @@ def evidence(window: ArrayLike, present: tuple[bool, ...], *, seconds: bool = Fa
             stack[centre, AGREEMENT][side] = _agreement(repaired[b], fields[b, centre]) * valid
         for side, (via, b) in (_second_neighbours(centre, shown) if seconds else {}).items():
             onward, inside = compensate(fields[via, b], repaired[via])
-            warped, valid = compensate(channel_mean(frames[b])[..., None], repaired[via] + onward)
+            warped, valid = compensate(means[b], repaired[via] + onward)
             valid *= inside
-            own = channel_mean(frames[centre])[..., None]
-            matched = match_level(match_tone(warped, own, valid), own, valid)
+            matched = match_level(match_tone(warped, means[centre], valid), means[centre], valid)
             stack[centre, SECOND][side] = matched[..., 0] * valid
             stack[centre, SECOND_VALID][side] = valid
     return stack
+
+
+def of_side(side: int) -> list[int]:
+    """All channels that tell of what lies before a frame (0), or after it (1)."""
+    pictures = (PREVIOUS, NEXT)[side]
+    single = (of.start + side for of in (VALID, AGREEMENT, SECOND, SECOND_VALID))
+    return [*range(pictures.start, pictures.stop), *single]
 
 
 def neighbours(centre: int, present: Sequence[bool]) -> dict[int, int]:

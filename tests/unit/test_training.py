@@ -13,7 +13,7 @@ import torch
 from training_runs import assert_same_run, make_data, stop_at
 
 from filmrestore.errors import Cancelled, InputError, UsageError
-from filmrestore.motion import NEXT, PREVIOUS, VALID, evidence
+from filmrestore.motion import NEXT, PREVIOUS, SECOND_VALID, VALID, evidence
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet
 from filmrestore.restorers.frdm.weights import load_weights
 from filmrestore.training import Stage, TrainJob, job_of, train
@@ -342,12 +342,14 @@ def test_a_shorter_window_is_shown_nothing_of_the_frames_that_it_lost(
     present: tuple[bool, ...], radius: int, footage: Footage
 ) -> None:
     drawn = draw_sample(footage, 3, 4, replace(RECIPE, evidence_off=0.0, neighbour_off=0.0))
-    seen = evidence(drawn.scan.numpy(), present)
+    seen = evidence(drawn.scan.numpy(), present, seconds=True)
     whole = stack([replace(drawn, present=present, evidence=torch.from_numpy(seen))])
     frames = slice(2 - radius, 3 + radius)
-    own = evidence(drawn.scan[frames].numpy(), present[frames])
-    valid = shorter(whole, radius).evidence[0, :, VALID].flatten(2).amax(2)
-    assert torch.equal(valid, torch.from_numpy(own[:, VALID]).flatten(2).amax(2))
+    own = evidence(drawn.scan[frames].numpy(), present[frames], seconds=True)
+    told = shorter(whole, radius).evidence[0]
+    for channels in (VALID, SECOND_VALID):
+        valid = told[:, channels].flatten(2).amax(2)
+        assert torch.equal(valid, torch.from_numpy(own[:, channels]).flatten(2).amax(2))
 
 
 def test_every_sample_is_used_twice_and_no_order_changes_a_batch(data: Path, footage: Footage, tmp_path: Path) -> None:

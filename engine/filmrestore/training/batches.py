@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..motion import AGREEMENT, NEXT, PREVIOUS, SECOND, SECOND_VALID, VALID
+from ..motion import AGREEMENT, NEXT, PREVIOUS, SECOND, SECOND_VALID, VALID, of_side
 from .clips import FRAMES
 from .footage import Footage
 from .hard import load
@@ -156,8 +156,7 @@ def shorter(batch: Batch, radius: int) -> Batch:
 
 def _unseen(batch: Batch, windows: Bool[Tensor, " b"], frame: int, side: int) -> None:
     """Takes what one side shows of a frame out of some windows, in place."""
-    channels = (PREVIOUS, NEXT)[side]
-    for channel in (*range(channels.start, channels.stop), VALID.start + side, AGREEMENT.start + side):
+    for channel in of_side(side):
         batch.evidence[windows, frame, channel] = 0
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..colour import encode_net
 from ..damage import Damage, random_settings
 from ..frame import Box
-from ..motion import AGREEMENT, NEXT, PREVIOUS, SECOND, SECOND_VALID, VALID, evidence
+from ..motion import evidence, of_side
 from .clips import FRAMES, Linear, clean_view
 from .footage import Footage
 from .look import grade, old_transfer, soften, unsteady
@@ -239,10 +239,9 @@ def without_some_evidence(sample: Sample, rng: np.random.Generator, recipe: Reci
     if rng.random() < recipe.evidence_off:
         seen[:] = 0
         return replace(sample, evidence=seen)
-    for side, channels in enumerate((PREVIOUS, NEXT)):
+    for side in (0, 1):
         if rng.random() < recipe.neighbour_off:
-            seen[:, channels] = 0
-            seen[:, [of.start + side for of in (VALID, AGREEMENT, SECOND, SECOND_VALID)]] = 0
+            seen[:, of_side(side)] = 0
     return replace(sample, evidence=seen)
 
 

@@ -142,7 +142,9 @@ def _planes_of(frame: F32, told: F32, spikes: Collection[int], seconds: bool, sh
     count = PLANES + SECONDS * seconds
     out = np.empty((count + len(spikes), *frame.shape[1:]), np.float32)
     np.subtract(np.clip(frame, -0.5, 1.5), np.float32(0.45), out=out[:3])
-    before, after = (_bounded((frame - told[of]) * told[place]) for of, place in ((PREVIOUS, 6), (NEXT, 7)))
+    before, after = (
+        _bounded((frame - told[of]) * there) for of, there in zip((PREVIOUS, NEXT), told[VALID], strict=True)
+    )
     np.multiply(before, 4, out=out[3:6])
     np.multiply(after, 4, out=out[6:9])
     out[9:13] = told[VALID.start : AGREEMENT.stop]
