@@ -300,6 +300,34 @@ def _glints(rng: np.random.Generator, frames: Linear) -> None:
         _lay(frames[index], alpha, light)
 
 
+def _studs(rng: np.random.Generator, frames: Linear) -> None:
+    """Road studs, lane marks, sleepers, lights along a road: small, all alike, in a row, and too fast to be followed.
+
+    They come nearer from a point that they all leave, or pass by at one speed, and the shutter smears them.
+    """
+    size, dark = frames.shape[1], rng.random() < 0.2
+    colour = _colours(rng, 1, 0.01, 0.1)[0] if dark else _colours(rng, 1, 0.4, 2.0)[0]
+    heading, speed = rng.uniform(0, 2 * np.pi), rng.uniform(8, 50)
+    along = np.array([np.cos(heading), np.sin(heading)])
+    gap, count = speed * rng.uniform(0.6, 2.0), int(rng.integers(1, 10))
+    places = rng.uniform(0.1, 0.9, 2) * size + along * gap * (np.arange(count) - rng.integers(count))[:, None]
+    far = rng.uniform(0, size, 2) - along * rng.uniform(0, 2) * size
+    growth = 1.0 if rng.random() < 0.4 else rng.uniform(1.02, 1.3)
+    lying = rng.uniform(0, np.pi) if rng.random() < 0.4 else rng.normal(0, 0.1)
+    half = np.array([np.cos(lying), np.sin(lying)]) * rng.uniform(0.5, 8)
+    width, opacity, shutter = rng.uniform(1, 4), rng.uniform(0.4, 1), rng.exponential(0.12)
+    for index in range(FRAMES):
+        cover = np.zeros((size, size), np.float32)
+        for time in index + np.linspace(0, shutter, 4):
+            scale = growth ** (time - 2)
+            alpha: Alpha = np.zeros((size, size), np.uint8)
+            for centre in far + (places + along * speed * (time - 2) - far) * scale:
+                if (np.abs(centre - size / 2) < size).all():
+                    _streak(alpha, centre - half * scale, centre + half * scale, width * scale, opacity)
+            cover += alpha
+        _lay(frames[index], (cover / 4).astype(np.uint8), colour)
+
+
 def _text(rng: np.random.Generator, frames: Linear) -> None:
     """Titles and subtitles: still, scrolling, flying, or switched on and off like a sign."""
     size, colour = frames.shape[1], _colours(rng, 1, 0.02, 2.0)[0]
@@ -370,7 +398,17 @@ LOOKALIKES: dict[str, Lookalike] = {
     "sparks": _sparks,
     "stars": _stars,
     "sticks": _sticks,
+    "studs": _studs,
     "text": _text,
 }
-OFTEN = {"panels": 8.0, "ball": 3.0, "ropes": 3.0, "sticks": 2.5, "snow": 2.0, "insects": 2.0, "borders": 1.5}
+OFTEN = {
+    "panels": 8.0,
+    "ball": 3.0,
+    "ropes": 3.0,
+    "sticks": 2.5,
+    "insects": 2.0,
+    "snow": 2.0,
+    "studs": 2.0,
+    "borders": 1.5,
+}
 """Kinds that are drawn oftener than the others: the likeliest to be erased."""
