@@ -22,7 +22,15 @@ from filmrestore.restorers.frdm.base import MARGIN as WIDER
 from filmrestore.restorers.frdm.blocks import GlobalFusion, PromptSocket, TemporalAttention, folded, position_mask
 from filmrestore.restorers.frdm.calibration import Calibration
 from filmrestore.restorers.frdm.fill import SWEEPS, _evened, fill
-from filmrestore.restorers.frdm.inputs import DEVIATIONS, QUIET, _mean_of, planes, seen, spikes_against_grain
+from filmrestore.restorers.frdm.inputs import (
+    DEVIATIONS,
+    QUIET,
+    Shown,
+    _mean_of,
+    planes,
+    seen,
+    spikes_against_grain,
+)
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet, new_net
 from filmrestore.restorers.frdm.noise import noise
 from filmrestore.restorers.frdm.painting import CORE, MARGIN, _parts
@@ -418,15 +426,17 @@ def test_of_four_neighbours_one_may_be_damaged(sign: int, near: tuple, far: tupl
     assert torch.allclose(found, torch.tensor(sign * min(shown / (DEVIATIONS * noise), 2.0)), atol=1e-3)
 
 
+@pytest.mark.parametrize("singles", [False, True])
 @pytest.mark.parametrize("seconds", [False, True])
 @pytest.mark.parametrize("edges", [(), (3, 5, 9)])
-def test_what_goes_in_is_the_same_by_numpy_and_by_torch(edges: tuple[int, ...], seconds: bool):
+def test_what_goes_in_is_the_same_by_numpy_and_by_torch(edges: tuple[int, ...], seconds: bool, singles: bool):
     window, evidence = (inputs(40, 72)[name].flatten(0, 1) for name in ("window", "evidence"))
     window[1] += 3.0  # a highlight
     evidence[2, VALID] = 0.0
     evidence[:, SECOND_VALID] = (evidence[:, SECOND_VALID] > 0.5).float()
+    which = Shown(edges, seconds, singles)
     torch.testing.assert_close(
-        seen(window, evidence, edges, seconds), folded(planes(window, evidence, edges, seconds)), atol=2e-5, rtol=1e-5
+        seen(window, evidence, which), folded(planes(window, evidence, which)), atol=2e-5, rtol=1e-5
     )
 
 

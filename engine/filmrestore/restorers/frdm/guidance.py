@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .blocks import Block, GlobalFusion, GlobalTokens, PromptSocket, TemporalAttention, folded, modulate, zeroed
-from .inputs import PLANES, SECONDS, seen
+from .inputs import Shown, seen
 from .texture import TextureReconstruction
 
 
@@ -44,15 +44,14 @@ class GuidanceBranch(nn.Module):
         frames: int,
         kinds: int,
         prompts: tuple[int, ...],
-        spikes: tuple[int, ...],
-        seconds: bool,
+        shown: Shown,
     ) -> None:
         super().__init__()
         fine, middle, coarse = widths
-        self.spikes, self.seconds = spikes, seconds
+        self.shown = shown
         self.kinds = kinds
         self.prompt = PromptSocket(prompts, (fine, middle, coarse))
-        self.stem = nn.Conv2d(4 * (PLANES + len(spikes) + SECONDS * seconds), fine, 3, padding=1)
+        self.stem = nn.Conv2d(4 * shown.count, fine, 3, padding=1)
         self.fine_in = Block(fine)
         self.to_middle = nn.Conv2d(fine, middle, 2, stride=2)
         self.middle_in = Block(middle)
@@ -121,7 +120,7 @@ class GuidanceBranch(nn.Module):
     ) -> list[Tensor]:
         in_time = "temporal" not in without
         words = None if prompt is None else self.prompt(prompt)
-        planes = seen(window, evidence, self.spikes, self.seconds)
+        planes = seen(window, evidence, self.shown)
         fine = self.fine_in(_prompted(self.stem(planes), words, 0))
         middle = self.middle_in(_prompted(self.to_middle(fine), words, 1))
         coarse = self.coarse_in(_prompted(self.to_coarse(middle), words, 2))

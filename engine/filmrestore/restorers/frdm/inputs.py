@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,33 +18,53 @@ from .blocks import folded
 
 F32 = NDArray[np.float32]
 
-PLANES = 16
-SECONDS = 4
-"""Planes more where the second neighbours are looked at."""
 ROUGHNESS = 15
 """Edge of the square, pixels, over which the neighbours' own disagreement is measured."""
+CALM = 25
+"""The same for the disagreement of the two that agree best, which is far less where motion was not found for all."""
+OF_A_DIFFERENCE = (1.0, 1.5, 2.5)
+"""Deviations of two neighbours' difference in that of the two which agree best, of two, three and four."""
 QUIET = 1e-3
 """Net units, the least that neighbours are taken to disagree."""
 DEVIATIONS = 5.0
 """Of a spike that is shown as 1."""
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Which planes a network is shown.
+
+    Attributes:
+        spikes: Edges, odd, of the squares over which spikes in time are measured against the grain; pixels.
+        seconds: Whether second neighbours are, too.
+        singles: Whether spikes of single pixels are, against the neighbours that agree best.
+    """
+
+    spikes: tuple[int, ...] = ()
+    seconds: bool = False
+    singles: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many planes that are."""
+        return 16 + 4 * self.seconds + 2 * self.singles + len(self.spikes)
+
+
 def seen(
-    window: Float[Tensor, "n 3 h w"], evidence: Float[Tensor, "n e h w"], spikes: Collection[int], seconds: bool
+    window: Float[Tensor, "n 3 h w"], evidence: Float[Tensor, "n e h w"], which: Shown
 ) -> Float[Tensor, "n c4 h2 w2"]:
     """All planes of each frame, two by two pixels folded; nothing is learned through them.
 
     Args:
         window, evidence: As `FrdmNet.guide` takes them, frame by frame.
-        spikes: Edges of the squares over which spikes are measured.
-        seconds: Whether second neighbours are looked at.
+        which: Planes it is to be.
     """
     if not _has_pixels(window):
-        return folded(planes(window, evidence, spikes, seconds))
-    shape, edges = window.shape[2:], (*spikes, ROUGHNESS) if spikes else ()
-    shares = {edge: np.float32(1) / _sum_of(np.ones(shape, np.float32), edge) for edge in edges}
+        return folded(planes(window, evidence, which))
+    edges = (*which.spikes, *(ROUGHNESS,) * bool(which.spikes), *(CALM,) * which.singles)
+    shares = {edge: np.float32(1) / _sum_of(np.ones(window.shape[2:], np.float32), edge) for edge in edges}
     frames = zip(window.detach().numpy(), evidence.detach().numpy(), strict=True)
-    made = (_planes_of(frame, told, spikes, seconds, shares) for frame, told in frames)
+    made = (_planes_of(frame, told, which, shares) for frame, told in frames)
     return torch.cat([folded(torch.from_numpy(frame)[None]) for frame in made])
 
 
@@ -53,7 +74,7 @@ def _has_pixels(window: Tensor) -> bool:
 
 
 def planes(
-    window: Float[Tensor, "n 3 h w"], evidence: Float[Tensor, "n e h w"], spikes: Collection[int], seconds: bool
+    window: Float[Tensor, "n 3 h w"], evidence: Float[Tensor, "n e h w"], which: Shown
 ) -> Float[Tensor, "n c h w"]:
     """The frame, its differences to its neighbours, where these can be trusted, and spikes, all about 1 in size.
 
@@ -66,12 +87,16 @@ def planes(
     centred = window.clamp(-0.5, 1.5) - 0.45
     near = torch.stack([before.mean(1), after.mean(1)], dim=1)
     far, told = near, [centred, 4 * before, 4 * after, valid, evidence[:, AGREEMENT], 4 * spike]
-    if seconds:
-        shown = evidence[:, SECOND_VALID]
+    shown = evidence[:, SECOND_VALID] if which.seconds else torch.zeros_like(near)
+    if which.seconds:
         away = ((window.mean(1, keepdim=True) - evidence[:, SECOND]) * shown).clamp(-1, 1)
         far = torch.where(shown > 0, away, near)
         told += [4 * away, shown]
-    return torch.cat([*told, spikes_against_grain(near, far, spikes)] if spikes else told, dim=1)
+    if which.spikes:
+        told.append(spikes_against_grain(near, far, which.spikes))
+    if which.singles:
+        told.append(single_spikes(near, far, shown))
+    return torch.cat(told, dim=1)
 
 
 def spikes_against_grain(
@@ -96,6 +121,33 @@ def spikes_against_grain(
     high = torch.maximum(torch.minimum(*highs), torch.maximum(*lows))
     power = _mean_of((back - forth).square(), ROUGHNESS)
     return ((low.clamp(min=0) + high.clamp(max=0)) / (DEVIATIONS * (power + QUIET**2).sqrt())).clamp(-2, 2)
+
+
+def single_spikes(
+    near: Float[Tensor, "n 2 h w"], far: Float[Tensor, "n 2 h w"], shown: Float[Tensor, "n 2 h w"]
+) -> Float[Tensor, "n 2 h w"]:
+    """The spike of each pixel, in deviations of what the two neighbours that agree best differ by around it.
+
+    Where leaves move out of step, one of four neighbours is off in nearly every square, and hides small marks from
+    `spikes_against_grain`; that the two best are off at once is seldom. First the least of the four differences, which
+    all neighbours share, then the second least, since one of these may be damaged.
+
+    Args:
+        near, far: As `spikes_against_grain` takes them.
+        shown: Where there are second neighbours at all.
+    """
+    (back, forth), (second_back, second_forth) = near.unbind(1), far.unbind(1)
+    ends = [torch.minimum(back, second_back), torch.minimum(forth, second_forth)]
+    tops = [torch.maximum(back, second_back), torch.maximum(forth, second_forth)]
+    lows = torch.stack([torch.minimum(*ends), torch.minimum(torch.maximum(*ends), torch.minimum(*tops))], dim=1)
+    highs = torch.stack([torch.maximum(*tops), torch.maximum(torch.minimum(*tops), torch.maximum(*ends))], dim=1)
+    pairs = ((back, forth), (second_back, second_forth), (back, second_forth), (forth, second_back))
+    apart = torch.stack([(one - other).abs() for one, other in pairs]).amin(0)
+    there = (shown > 0).sum(1)
+    for count, factor in enumerate(OF_A_DIFFERENCE):
+        apart = torch.where(there == count, factor * apart, apart)
+    power = _mean_of(apart.square()[:, None], CALM)
+    return ((lows.clamp(min=0) + highs.clamp(max=0)) / (DEVIATIONS * (power + QUIET**2).sqrt())).clamp(-2, 2)
 
 
 def _mean_of(planes: Float[Tensor, "*n h w"], edge: int) -> Float[Tensor, "*n h w"]:
@@ -131,16 +183,15 @@ def _factors(number: int) -> list[int]:
     return []
 
 
-def _planes_of(frame: F32, told: F32, spikes: Collection[int], seconds: bool, shares: Mapping[int, F32]) -> F32:
+def _planes_of(frame: F32, told: F32, which: Shown, shares: Mapping[int, F32]) -> F32:
     """What `planes` gives of one frame, within the last bits, in half of its time: a frame stays in the cache.
 
     Args:
         frame, told: (3, h, w), (e, h, w).
-        spikes, seconds: See `seen`.
+        which: See `seen`.
         shares: For each edge 1 / the pixels of a square that lie in the frame, (h, w).
     """
-    count = PLANES + SECONDS * seconds
-    out = np.empty((count + len(spikes), *frame.shape[1:]), np.float32)
+    out = np.empty((which.count, *frame.shape[1:]), np.float32)
     np.subtract(np.clip(frame, -0.5, 1.5), np.float32(0.45), out=out[:3])
     before, after = (
         _bounded((frame - told[of]) * there) for of, there in zip((PREVIOUS, NEXT), told[VALID], strict=True)
@@ -150,23 +201,44 @@ def _planes_of(frame: F32, told: F32, spikes: Collection[int], seconds: bool, sh
     out[9:13] = told[VALID.start : AGREEMENT.stop]
     np.multiply(_spike(np.minimum(before, after), np.maximum(before, after)), 4, out=out[13:16])
     near = [_mean(before), _mean(after)]
-    far = near
-    if seconds:
+    far, shown, place = near, np.zeros_like(told[VALID]), 16
+    if which.seconds:
         shown, own = told[SECOND_VALID], _mean(frame)
         away = _bounded((own - told[SECOND]) * shown)
         np.multiply(away, 4, out=out[16:18])
         out[18:20] = shown
         far = [np.where(there > 0, one, other) for there, one, other in zip(shown, away, near, strict=True)]
-    for place, edge in enumerate(spikes, count):
-        back, forth, second_back, second_forth = (_sum_of(plane, edge) * shares[edge] for plane in (*near, *far))
-        lows = np.minimum(back, second_back), np.minimum(forth, second_forth)
-        highs = np.maximum(back, second_back), np.maximum(forth, second_forth)
-        low = np.minimum(np.maximum(*lows), np.minimum(*highs))
-        high = np.maximum(np.minimum(*highs), np.maximum(*lows))
-        power = _sum_of(np.square(back - forth), ROUGHNESS) * shares[ROUGHNESS]
-        deviation = np.sqrt(power + np.float32(QUIET**2)) * np.float32(DEVIATIONS)
-        np.clip(_spike(low, high) / deviation, -2, 2, out=out[place])
+        place = 20
+    for edge in which.spikes:
+        four = [_sum_of(plane, edge) * shares[edge] for plane in (*near, *far)]
+        power = _sum_of(np.square(four[0] - four[1]), ROUGHNESS) * shares[ROUGHNESS]
+        np.clip(_in_deviations(_spikes_of(*four)[1], power), -2, 2, out=out[place])
+        place += 1
+    if which.singles:
+        (back, forth), (second_back, second_forth) = near, far
+        pairs = ((back, forth), (second_back, second_forth), (back, second_forth), (forth, second_back))
+        apart = np.minimum.reduce([np.abs(one - other) for one, other in pairs])
+        apart *= np.array(OF_A_DIFFERENCE, np.float32)[np.sum(shown > 0, axis=0)]
+        power = _sum_of(np.square(apart), CALM) * shares[CALM]
+        for single in _spikes_of(back, forth, second_back, second_forth):
+            np.clip(_in_deviations(single, power), -2, 2, out=out[place])
+            place += 1
     return out
+
+
+def _spikes_of(back: F32, forth: F32, second_back: F32, second_forth: F32) -> tuple[F32, F32]:
+    """What all four differences have in common, and what all but one have."""
+    ends = np.minimum(back, second_back), np.minimum(forth, second_forth)
+    tops = np.maximum(back, second_back), np.maximum(forth, second_forth)
+    all_but_one = (
+        np.minimum(np.maximum(*ends), np.minimum(*tops)),
+        np.maximum(np.minimum(*tops), np.maximum(*ends)),
+    )
+    return _spike(np.minimum(*ends), np.maximum(*tops)), _spike(*all_but_one)
+
+
+def _in_deviations(spike: F32, power: F32) -> F32:
+    return np.asarray(spike / (np.sqrt(power + np.float32(QUIET**2)) * np.float32(DEVIATIONS)))
 
 
 def _bounded(difference: F32) -> F32:

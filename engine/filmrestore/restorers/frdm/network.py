@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .denoiser import Denoiser
 from .guidance import Guidance, GuidanceBranch
+from .inputs import Shown
 
 MULTIPLE = 32
 """Height and width of a window must be multiples of this."""
@@ -19,10 +20,12 @@ MULTIPLE = 32
 BRANCH_MODULES = ("fusion", "texture", "temporal")
 """Modules of the guidance branch that can be left out."""
 
+_SHOWN = {"spikes": (3, 5, 9), "seconds": True, "singles": True}
+
 SIZES: dict[str, dict[str, Any]] = {
-    "frdm-s": {"widths": (32, 56, 96), "denoiser_widths": (24, 40, 64), "spikes": (3, 5, 9), "seconds": True},
-    "frdm-m": {"widths": (40, 80, 144), "denoiser_widths": (32, 64, 96), "spikes": (3, 5, 9), "seconds": True},
-    "frdm-test": {"widths": (8, 8, 16), "denoiser_widths": (8, 8, 16), "spikes": (3, 5, 9), "seconds": True},
+    "frdm-s": {"widths": (32, 56, 96), "denoiser_widths": (24, 40, 64), **_SHOWN},
+    "frdm-m": {"widths": (40, 80, 144), "denoiser_widths": (32, 64, 96), **_SHOWN},
+    "frdm-test": {"widths": (8, 8, 16), "denoiser_widths": (8, 8, 16), **_SHOWN},
 }
 """Configurations by name; the last is for tests."""
 
@@ -40,6 +43,7 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         without: Modules of the guidance branch that it never uses, of `BRANCH_MODULES`: for ablations that are trained.
         spikes: Edges, odd, of the squares over which spikes in time are measured against the grain; pixels.
         seconds: Whether it looks at the second neighbours, too.
+        singles: Whether it looks at spikes of single pixels against the neighbours that agree best.
 
     Source: HaineiFRDM, in pixel space; what is ours is told in docs/models/frdm.md.
     """
@@ -56,13 +60,15 @@ class FrdmNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
         without: Sequence[str] = (),
         spikes: Sequence[int] = (),
         seconds: bool = False,
+        singles: bool = False,
     ) -> None:
         super().__init__()
         for word in without:
             if word not in BRANCH_MODULES:
                 raise ValueError(f"without names {word!r}: choose from {', '.join(BRANCH_MODULES)}")
+        shown = Shown(tuple(spikes), seconds, singles)
         prompts = (len(kinds) + 1, 3, len(stocks) + 1)
-        self.guidance = GuidanceBranch(tuple(widths), tuple(heads), frames, len(kinds), prompts, tuple(spikes), seconds)
+        self.guidance = GuidanceBranch(tuple(widths), tuple(heads), frames, len(kinds), prompts, shown)
         self.denoiser = Denoiser(tuple(denoiser_widths), tuple(widths))
 
     def guide(
