@@ -41,17 +41,20 @@ class Object(NamedTuple):
     found: bool
 
 
-def confidence(net: FrdmNet, clip: Clip, t: int) -> NDArray[np.float32]:
-    """0..1, (h, w): the network's own, not calibrated."""
+def around(clip: Clip, t: int) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[bool, ...]]:
+    """Window, evidence and which of its frames there are, as a network is given them."""
     numbers = range(t - RADIUS, t + RADIUS + 1)
     present = tuple(0 <= number < COUNT for number in numbers)
-    around = clip.scan[np.clip(numbers, 0, COUNT - 1)]
-    window = np.stack(
-        [np.moveaxis(encode_net(to_linear(from_codes(codes)).astype(np.float32)), 2, 0) for codes in around]
-    )
+    codes = clip.scan[np.clip(numbers, 0, COUNT - 1)]
+    window = np.stack([np.moveaxis(encode_net(to_linear(from_codes(one)).astype(np.float32)), 2, 0) for one in codes])
+    return window, evidence(window, present, seconds=True), present
+
+
+def confidence(net: FrdmNet, clip: Clip, t: int) -> NDArray[np.float32]:
+    """0..1, (h, w): the network's own, not calibrated."""
+    window, seen, present = around(clip, t)
     height, width = window.shape[2:]
     pad = (0, -width % EDGE, 0, -height % EDGE)
-    seen = evidence(window, present, seconds=True)
     scan, told = (functional.pad(torch.from_numpy(part), pad, mode="replicate") for part in (window, seen))
     overview = functional.interpolate(scan[RADIUS : RADIUS + 1], (64, 64), mode="area")
     whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
