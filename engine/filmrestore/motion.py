@@ -39,6 +39,7 @@ SPIKE = 12.0  # 8-bit levels by which a frame must differ from both neighbours t
 LEVEL_CELL = 16  # px; flicker is smoother than this
 LEVEL_BOUND = 0.1  # net units; about three quarters of a stop
 TONES = 8  # steps of tone, each with as many pixels, that flicker may move apart
+TONE_STEP = 2  # every so manieth pixel of every so manieth row is looked at
 TONE_PIXELS = 64  # fewer pixels tell nothing of a tone
 TONE_DOUBT = 0.01  # net units by which a tone's median differs for other reasons
 
@@ -183,11 +184,13 @@ def match_tone(
 
     The offset of a tone is the median difference of the pixels that have it, less what grain and motion make of it.
     """
-    tone, here = channel_mean(warped), valid > 0
-    seen = tone[here]
+    tone = channel_mean(warped)
+    part = np.s_[::TONE_STEP, ::TONE_STEP]
+    here = valid[part] > 0
+    seen = tone[part][here]
     if seen.size < TONES * TONE_PIXELS:
         return warped
-    difference = (channel_mean(centre) - tone)[here]
+    difference = channel_mean(centre)[part][here] - seen
     edges = _quantiles(seen, TONES)
     # float32 lies above a float64 edge just when it lies above the last float32 that does not.
     limits = edges[1:-1].astype(np.float32)
@@ -195,11 +198,13 @@ def match_tone(
     places = np.zeros(seen.shape, np.uint8)
     for limit in limits:
         places += seen > limit
-    groups = [difference[places == place] for place in range(TONES)]
+    ordered = difference[np.argsort(places, kind="stable")]
+    groups = np.split(ordered, np.cumsum(np.bincount(places, minlength=TONES))[:-1])
     levels = np.array([_median(group) if group.size else 0.0 for group in groups])
     levels = np.clip(np.sign(levels) * np.maximum(np.abs(levels) - TONE_DOUBT, 0), -LEVEL_BOUND, LEVEL_BOUND)
     offset = np.interp(tone, 0.5 * (edges[:-1] + edges[1:]), levels).astype(np.float32)
-    matched: Float32[Array, "h w c"] = warped + repeated(offset, warped.shape[2])
+    matched = repeated(offset, warped.shape[2])
+    matched += warped
     return matched
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray as Array
 
-from .motion import channel_mean, compensate, flow, luma8, match_level, match_tone, repeated
+from .motion import LUMA_GAIN, channel_mean, compensate, flow, luma8, match_level, match_tone, repeated
 
 REACH = 2
 """Frames to either side that are asked."""
@@ -77,6 +77,7 @@ def recover(
     whole = frames.copy()
     whole[holes] = fills[holes]
     lumas = [luma8(frame) for frame in whole]
+    motion = _Motion(lumas, present)
     for centre in wanted:
         neighbours = [
             b
@@ -86,7 +87,7 @@ def recover(
         frame = Side(whole[centre], holes[centre], lumas[centre])
         total, weight = LEAST * fills[centre], np.full(holes.shape[1:], LEAST, np.float32)
         for b in neighbours:
-            seen, share = brought(Side(whole[b], holes[b], lumas[b]), frame)
+            seen, share = brought(Side(whole[b], holes[b], lumas[b]), frame, motion.between(centre, b))
             share *= np.float32(1.0 if abs(b - centre) == 1 else FAR)
             total += seen * repeated(share)
             weight += share
@@ -95,9 +96,42 @@ def recover(
         yield Recovered(picture, trust)
 
 
-def brought(neighbour: Side, frame: Side) -> tuple[Float32[Array, "h w 3"], Float32[Array, "h w"]]:
-    """A neighbour brought onto a frame, in its light, and how far it is to be believed, 0..1, for each pixel."""
-    field = flow(frame.luma, neighbour.luma)
+class _Motion:
+    """Motion between the frames of a window: searched for between next ones, and put together of these beyond."""
+
+    def __init__(self, lumas: Sequence[UInt8[Array, "h w"]], present: Sequence[bool]) -> None:
+        self._lumas, self._present = lumas, present
+        self._fields: dict[tuple[int, int], Float32[Array, "h w 2"]] = {}
+
+    def between(self, a: int, b: int) -> Float32[Array, "h w 2"]:
+        """As `flow` gives it. The frame between two is no way from one to the other if it shows something else."""
+        field = self._fields.get((a, b))
+        if field is None:
+            via = (a + b) // 2
+            leads = abs(a - b) == 2 and self._present[via] and self._follows(a, via) and self._follows(via, b)
+            field = self._by_way_of(a, via, b) if leads else flow(self._lumas[a], self._lumas[b])
+            self._fields[a, b] = field
+        return field
+
+    def _by_way_of(self, a: int, via: int, b: int) -> Float32[Array, "h w 2"]:
+        there = self.between(a, via)
+        onward, _ = compensate(self.between(via, b), there)
+        return np.asarray(there + onward)
+
+    def _follows(self, a: int, b: int) -> bool:
+        here, there = (self._lumas[n].astype(np.float32)[..., None] for n in (a, b))
+        seen, inside = compensate(there, self.between(a, b))
+        return float((np.abs(seen - here)[..., 0] * inside).mean()) < AGREES * LUMA_GAIN
+
+
+def brought(
+    neighbour: Side, frame: Side, field: Float32[Array, "h w 2"]
+) -> tuple[Float32[Array, "h w 3"], Float32[Array, "h w"]]:
+    """A neighbour brought onto a frame, in its light, and how far it is to be believed, 0..1, for each pixel.
+
+    Args:
+        field: Motion from the frame to it.
+    """
     seen, inside = compensate(neighbour.whole, field, cubic=True)
     damaged, _ = compensate(neighbour.hole.astype(np.float32)[..., None], field)
     seen = match_level(match_tone(seen, frame.whole, inside), frame.whole, inside)

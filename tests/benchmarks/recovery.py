@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -107,6 +108,8 @@ def main() -> None:
     )
     print(row("surroundings alone", found, surroundings))
     print(row("neighbours within two frames (as built)", found, recovered))
+    with patch.object(recovery._Motion, "_follows", lambda *_: False):
+        print(row("motion searched for to second neighbours, too", found, recovered))
     recovery.REACH = 1
     print(row("next neighbours only", found, recovered))
     recovery.REACH = 2

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..colour import Colour
 from ..fixes import RecordedFix
 from ..frame import Box, Frame
-from ..motion import luma8
+from ..motion import flow, luma8
 from ..recovery import AGREES, Side, brought
 from .far import FarPlan
 from .line_repair import join
@@ -75,7 +75,8 @@ class FarFrames:
         codes = np.ascontiguousarray(frame.codes[at][:, :, list(frame.format.picture)])
         marks = self._marks_of(other)[at] | ~there | ~np.isfinite(codes).all(axis=2)
         wide = _rimmed(hole, width)
-        seen, share = brought(_side(self._colour.to_net(codes), marks), _side(net, wide))
+        neighbour, side = _side(self._colour.to_net(codes), marks), _side(net, wide)
+        seen, share = brought(neighbour, side, flow(side.luma, neighbour.luma))
         return seen[hole], share[hole]
 
     def _marks_of(self, number: int) -> Mask:
