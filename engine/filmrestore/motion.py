@@ -39,8 +39,7 @@ SPIKE = 12.0  # 8-bit levels by which a frame must differ from both neighbours t
 LEVEL_CELL = 16  # px; flicker is smoother than this
 LEVEL_BOUND = 0.1  # net units; about three quarters of a stop
 TONES = 8  # steps of tone, each with as many pixels, that flicker may move apart
-TONE_STEP = 2  # every so manieth pixel of every so manieth row is looked at
-TONE_PIXELS = 64  # fewer pixels tell nothing of a tone
+TONE_PIXELS = 64  # fewer pixels tell nothing of a tone; of four times as many a quarter is looked at
 TONE_DOUBT = 0.01  # net units by which a tone's median differs for other reasons
 
 
@@ -185,7 +184,8 @@ def match_tone(
     The offset of a tone is the median difference of the pixels that have it, less what grain and motion make of it.
     """
     tone = channel_mean(warped)
-    part = np.s_[::TONE_STEP, ::TONE_STEP]
+    step = 2 if np.count_nonzero(valid) >= 4 * TONES * TONE_PIXELS else 1
+    part = np.s_[::step, ::step]
     here = valid[part] > 0
     seen = tone[part][here]
     if seen.size < TONES * TONE_PIXELS:

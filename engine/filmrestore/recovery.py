@@ -50,12 +50,10 @@ class Side:
     Attributes:
         whole: Net encoding, its holes filled.
         hole: Where it is damaged.
-        luma: `luma8` of it.
     """
 
     whole: Float32[Array, "h w 3"]
     hole: Bool[Array, "h w"]
-    luma: UInt8[Array, "h w"]
 
 
 def recover(
@@ -76,18 +74,17 @@ def recover(
     """
     whole = frames.copy()
     whole[holes] = fills[holes]
-    lumas = [luma8(frame) for frame in whole]
-    motion = _Motion(lumas, present)
+    motion = _Motion([luma8(frame) for frame in whole], present)
     for centre in wanted:
         neighbours = [
             b
             for b in range(max(0, centre - REACH), min(len(frames), centre + REACH + 1))
             if b != centre and present[b] and present[centre]
         ]
-        frame = Side(whole[centre], holes[centre], lumas[centre])
+        frame = Side(whole[centre], holes[centre])
         total, weight = LEAST * fills[centre], np.full(holes.shape[1:], LEAST, np.float32)
         for b in neighbours:
-            seen, share = brought(Side(whole[b], holes[b], lumas[b]), frame, motion.between(centre, b))
+            seen, share = brought(Side(whole[b], holes[b]), frame, motion.between(centre, b))
             share *= np.float32(1.0 if abs(b - centre) == 1 else FAR)
             total += seen * repeated(share)
             weight += share
@@ -97,14 +94,18 @@ def recover(
 
 
 class _Motion:
-    """Motion between the frames of a window: searched for between next ones, and put together of these beyond."""
+    """Motion between the frames of a window: searched for between next ones, and put together of these beyond.
+
+    It asks nothing of which frames are wanted, so that a frame's answer does not depend on the others'.
+    """
 
     def __init__(self, lumas: Sequence[UInt8[Array, "h w"]], present: Sequence[bool]) -> None:
         self._lumas, self._present = lumas, present
         self._fields: dict[tuple[int, int], Float32[Array, "h w 2"]] = {}
+        self._same: dict[tuple[int, int], bool] = {}
 
     def between(self, a: int, b: int) -> Float32[Array, "h w 2"]:
-        """As `flow` gives it. The frame between two is no way from one to the other if it shows something else."""
+        """As `flow` gives it."""
         field = self._fields.get((a, b))
         if field is None:
             via = (a + b) // 2
@@ -114,14 +115,21 @@ class _Motion:
         return field
 
     def _by_way_of(self, a: int, via: int, b: int) -> Float32[Array, "h w 2"]:
+        """What left the patch on the way goes on as its edge does; `_agreement` is asked of it as of all."""
         there = self.between(a, via)
         onward, _ = compensate(self.between(via, b), there)
         return np.asarray(there + onward)
 
     def _follows(self, a: int, b: int) -> bool:
-        here, there = (self._lumas[n].astype(np.float32)[..., None] for n in (a, b))
-        seen, inside = compensate(there, self.between(a, b))
-        return float((np.abs(seen - here)[..., 0] * inside).mean()) < AGREES * LUMA_GAIN
+        """Whether a frame shows what another one does, as a whole: half of it at least, and on the mean nearly so."""
+        same = self._same.get((a, b))
+        if same is None:
+            here, there = (self._lumas[n].astype(np.float32)[..., None] for n in (a, b))
+            seen, inside = compensate(there, self.between(a, b))
+            miss = float((np.abs(seen - here)[..., 0] * inside).sum() / max(float(inside.sum()), 1.0))
+            same = bool(inside.mean() >= 0.5) and miss < AGREES * LUMA_GAIN
+            self._same[a, b] = same
+        return same
 
 
 def brought(

@@ -13,7 +13,7 @@ import torch
 
 from filmrestore.errors import UsageError
 from filmrestore.frame import Box
-from filmrestore.motion import ALL_CHANNELS, VALID
+from filmrestore.motion import ALL_CHANNELS, SECOND_VALID, VALID
 from filmrestore.restorers import frdm, runtime
 from filmrestore.restorers.base import Context, Restored, load_restorer
 from filmrestore.restorers.exports import export
@@ -104,6 +104,7 @@ def guided(height: int, width: int, frames: int, level: float) -> tuple[torch.Te
     random = torch.Generator().manual_seed(frames)
     evidence = level * torch.rand(1, frames, ALL_CHANNELS, height, width, generator=random)
     evidence[:, :, VALID] = 1.0
+    evidence[:, :, SECOND_VALID] = (torch.rand(1, frames, 2, height, width, generator=random) > 0.5).float()
     window = level * torch.rand(1, frames, 3, height, width, generator=random)
     present = torch.ones(1, frames, dtype=torch.bool)
     present[0, -1] = frames == 1

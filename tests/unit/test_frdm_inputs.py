@@ -114,9 +114,10 @@ def test_a_network_that_looks_at_second_neighbours_hears_of_them_where_they_are_
     assert (net.guide(**given).matte_logits - without)[:, 2].abs().max() > 1e-4
 
 
-def test_a_network_from_before_second_neighbours_hears_nothing_of_them():
+@pytest.mark.parametrize("singles", [False, True])
+def test_a_network_from_before_second_neighbours_hears_nothing_of_them(singles: bool):
     torch.manual_seed(1)
-    net, given = awake(new_net("frdm-test", seconds=False).requires_grad_(False)), inputs()
+    net, given = awake(new_net("frdm-test", seconds=False, singles=singles).requires_grad_(False)), inputs()
     all_told = net.guide(**given).matte_logits
     given["evidence"] = given["evidence"][:, :, :CHANNELS]
     torch.testing.assert_close(net.guide(**given).matte_logits, all_told, atol=0, rtol=0)

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from filmrestore import recovery
+from filmrestore.motion import flow
 from filmrestore.recovery import recover
 
 SIZE = 96
@@ -47,11 +49,38 @@ def test_a_hole_shows_what_neighbours_show_along_the_motion(speed):
     assert float(found.trust[HOLE].min()) > 0.9
 
 
-def test_a_neighbours_own_damage_is_not_copied():
-    truth = moving()
+@pytest.mark.parametrize("speed", [(0, 0), (3, 1), (-6, 2)])
+def test_a_neighbours_own_damage_is_not_copied(speed):
+    truth = moving(speed)
     scan, holes = damaged(truth, [1, 2, 3])
     found = centre(scan, holes)  # only the frames two away are whole there
     assert float(np.abs(found.picture - truth[2])[HOLE].max()) < 0.03
+
+
+def test_motion_to_second_neighbours_takes_no_search_of_its_own(monkeypatch):
+    searched = []
+    monkeypatch.setattr(recovery, "flow", lambda a, b: searched.append(0) or flow(a, b))
+    scan, holes = damaged(moving((3, 1)), [1, 2, 3])
+    list(recover(scan, np.full_like(scan, 0.45), holes, (True,) * 5, [1, 2, 3]))
+    assert len(searched) == 6
+
+
+@pytest.mark.parametrize("lost", [(1, 3), (1,)])
+def test_a_lost_frame_is_no_way_to_the_one_beyond(lost):
+    truth = moving((3, 1))
+    scan, holes = damaged(truth, [2])
+    scan[list(lost)] = np.random.default_rng(0).random(scan[0].shape, np.float32)
+    found = centre(scan, holes, tuple(n not in lost for n in range(5)))
+    assert float(np.abs(found.picture - truth[2])[HOLE].max()) < 0.03
+
+
+@pytest.mark.parametrize("asked", [[1], [2], [1, 3]])
+def test_a_frame_is_recovered_the_same_whatever_else_is_asked_for(asked):
+    scan, holes = damaged(moving((3, 1)), [1, 2, 3])
+    fills = np.full_like(scan, 0.45)
+    whole = dict(zip([1, 2, 3], recover(scan, fills, holes, (True,) * 5, [1, 2, 3]), strict=True))
+    for index, found in zip(asked, recover(scan, fills, holes, (True,) * 5, asked), strict=True):
+        assert np.array_equal(found.picture, whole[index].picture)
 
 
 def test_what_lasts_is_left_to_the_fill():
@@ -85,5 +114,7 @@ def test_flicker_of_a_neighbour_is_not_brought_in():
 def test_another_scene_is_not_brought_in():
     truth = moving()
     truth[[1, 3]] = 1.1 - truth[[1, 3], ::-1]
-    found = centre(*damaged(truth, [2]))
-    assert float(np.abs(found.picture - truth[2])[HOLE].mean()) < 0.05
+    scan, holes = damaged(truth, [2])
+    found, alone = centre(scan, holes), centre(scan, holes, (False, False, True, False, False))
+    miss, missed_alone = (np.abs(answer.picture - truth[2])[HOLE].mean() for answer in (found, alone))
+    assert float(miss) < 0.05 and miss < missed_alone / 2

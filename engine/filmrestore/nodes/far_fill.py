@@ -76,7 +76,7 @@ class FarFrames:
         marks = self._marks_of(other)[at] | ~there | ~np.isfinite(codes).all(axis=2)
         wide = _rimmed(hole, width)
         neighbour, side = _side(self._colour.to_net(codes), marks), _side(net, wide)
-        seen, share = brought(neighbour, side, flow(side.luma, neighbour.luma))
+        seen, share = brought(neighbour, side, flow(luma8(side.whole), luma8(neighbour.whole)))
         return seen[hole], share[hole]
 
     def _marks_of(self, number: int) -> Mask:
@@ -113,8 +113,7 @@ def _rimmed(marks: Mask, width: int) -> Mask:
 
 
 def _side(net: F32, hole: Mask) -> Side:
-    whole = join(net, hole)[0]
-    return Side(whole, hole, luma8(whole))
+    return Side(join(net, hole)[0], hole)
 
 
 def _regions(holes: Mask, margin: int) -> Iterator[Box]:

@@ -303,16 +303,17 @@ def _glints(rng: np.random.Generator, frames: Linear) -> None:
 def _studs(rng: np.random.Generator, frames: Linear) -> None:
     """Road studs, lane marks, sleepers, lights along a road: small, all alike, in a row, and too fast to be followed.
 
-    They come nearer from a point that they all leave, or pass by at one speed, and the shutter smears them.
+    They pass by at one speed, or come nearer, the faster the nearer, and grow; the shutter smears them.
     """
     size, dark = frames.shape[1], rng.random() < 0.2
     colour = _colours(rng, 1, 0.01, 0.1)[0] if dark else _colours(rng, 1, 0.4, 2.0)[0]
     heading, speed = rng.uniform(0, 2 * np.pi), rng.uniform(8, 50)
     along = np.array([np.cos(heading), np.sin(heading)])
-    gap, count = speed * rng.uniform(0.6, 2.0), int(rng.integers(1, 10))
+    gap, count = speed * rng.uniform(0.6, 2.0), int(rng.integers(3, 10))
     places = rng.uniform(0.1, 0.9, 2) * size + along * gap * (np.arange(count) - rng.integers(count))[:, None]
-    far = rng.uniform(0, size, 2) - along * rng.uniform(0, 2) * size
-    growth = 1.0 if rng.random() < 0.4 else rng.uniform(1.02, 1.3)
+    nearing = rng.random() < 0.6
+    growth, step = (rng.uniform(1.05, 1.4), 0.0) if nearing else (1.0, speed)
+    far = places[0] - along * rng.uniform(0.2, 1.5) * size
     lying = rng.uniform(0, np.pi) if rng.random() < 0.4 else rng.normal(0, 0.1)
     half = np.array([np.cos(lying), np.sin(lying)]) * rng.uniform(0.5, 8)
     width, opacity, shutter = rng.uniform(1, 4), rng.uniform(0.4, 1), rng.exponential(0.12)
@@ -321,7 +322,7 @@ def _studs(rng: np.random.Generator, frames: Linear) -> None:
         for time in index + np.linspace(0, shutter, 4):
             scale = growth ** (time - 2)
             alpha: Alpha = np.zeros((size, size), np.uint8)
-            for centre in far + (places + along * speed * (time - 2) - far) * scale:
+            for centre in far + (places + along * step * (time - 2) - far) * scale:
                 if (np.abs(centre - size / 2) < size).all():
                     _streak(alpha, centre - half * scale, centre + half * scale, width * scale, opacity)
             cover += alpha

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -18,12 +18,14 @@ from .blocks import folded
 
 F32 = NDArray[np.float32]
 
+PLANES, SECONDS, SINGLES = 16, 4, 2
+"""Planes that any network is shown, and those of second neighbours and of single pixels' spikes."""
 ROUGHNESS = 15
 """Edge of the square, pixels, over which the neighbours' own disagreement is measured."""
 CALM = 25
-"""The same for the disagreement of the two that agree best, which is far less where motion was not found for all."""
+"""The same for the neighbours, one of each side, that agree best."""
 OF_A_DIFFERENCE = (1.0, 1.5, 2.5)
-"""Deviations of two neighbours' difference in that of the two which agree best, of two, three and four."""
+"""By what the least of one, two and four such differences is smaller in mere grain than any of them, as deviations."""
 QUIET = 1e-3
 """Net units, the least that neighbours are taken to disagree."""
 DEVIATIONS = 5.0
@@ -37,7 +39,7 @@ class Shown:
     Attributes:
         spikes: Edges, odd, of the squares over which spikes in time are measured against the grain; pixels.
         seconds: Whether second neighbours are, too.
-        singles: Whether spikes of single pixels are, against the neighbours that agree best.
+        singles: Whether spikes of single pixels are, against the neighbours of both sides that agree best.
     """
 
     spikes: tuple[int, ...] = ()
@@ -47,7 +49,7 @@ class Shown:
     @property
     def count(self) -> int:
         """How many planes that are."""
-        return 16 + 4 * self.seconds + 2 * self.singles + len(self.spikes)
+        return PLANES + SECONDS * self.seconds + len(self.spikes) + SINGLES * self.singles
 
 
 def seen(
@@ -114,40 +116,52 @@ def spikes_against_grain(
         edges: Of the squares, pixels.
     """
     means = torch.stack([_mean_of(torch.cat([near, far], dim=1), edge) for edge in edges], dim=1)
-    (back, forth), beyond = means[:, :, :2].unbind(2), means[:, :, 2:].unbind(2)
-    lows = [torch.minimum(*pair) for pair in zip((back, forth), beyond, strict=True)]
-    highs = [torch.maximum(*pair) for pair in zip((back, forth), beyond, strict=True)]
-    low = torch.minimum(torch.maximum(*lows), torch.minimum(*highs))
-    high = torch.maximum(torch.minimum(*highs), torch.maximum(*lows))
+    back, forth, *_ = four = means.unbind(2)
     power = _mean_of((back - forth).square(), ROUGHNESS)
-    return ((low.clamp(min=0) + high.clamp(max=0)) / (DEVIATIONS * (power + QUIET**2).sqrt())).clamp(-2, 2)
+    return (_all_but_one(four) / (DEVIATIONS * (power + QUIET**2).sqrt())).clamp(-2, 2)
 
 
 def single_spikes(
     near: Float[Tensor, "n 2 h w"], far: Float[Tensor, "n 2 h w"], shown: Float[Tensor, "n 2 h w"]
 ) -> Float[Tensor, "n 2 h w"]:
-    """The spike of each pixel, in deviations of what the two neighbours that agree best differ by around it.
+    """The spike of each pixel, in deviations of what the neighbours that agree best differ by around it.
 
     Where leaves move out of step, one of four neighbours is off in nearly every square, and hides small marks from
-    `spikes_against_grain`; that the two best are off at once is seldom. First the least of the four differences, which
-    all neighbours share, then the second least, since one of these may be damaged.
+    `spikes_against_grain`; that the best two are off at once is seldom. They are one of either side, for what two of
+    one side have wrong, they have in common. First the least of the four differences, which all neighbours share, then
+    the second least, since one of these may be damaged.
 
     Args:
         near, far: As `spikes_against_grain` takes them.
         shown: Where there are second neighbours at all.
     """
-    (back, forth), (second_back, second_forth) = near.unbind(1), far.unbind(1)
-    ends = [torch.minimum(back, second_back), torch.minimum(forth, second_forth)]
-    tops = [torch.maximum(back, second_back), torch.maximum(forth, second_forth)]
-    lows = torch.stack([torch.minimum(*ends), torch.minimum(torch.maximum(*ends), torch.minimum(*tops))], dim=1)
-    highs = torch.stack([torch.maximum(*tops), torch.maximum(torch.minimum(*tops), torch.maximum(*ends))], dim=1)
+    back, forth, second_back, second_forth = four = (*near.unbind(1), *far.unbind(1))
+    spikes = torch.stack([_all(four), _all_but_one(four)], dim=1)
     pairs = ((back, forth), (second_back, second_forth), (back, second_forth), (forth, second_back))
     apart = torch.stack([(one - other).abs() for one, other in pairs]).amin(0)
     there = (shown > 0).sum(1)
     for count, factor in enumerate(OF_A_DIFFERENCE):
         apart = torch.where(there == count, factor * apart, apart)
     power = _mean_of(apart.square()[:, None], CALM)
-    return ((lows.clamp(min=0) + highs.clamp(max=0)) / (DEVIATIONS * (power + QUIET**2).sqrt())).clamp(-2, 2)
+    return (spikes / (DEVIATIONS * (power + QUIET**2).sqrt())).clamp(-2, 2)
+
+
+def _all(differences: Sequence[Tensor]) -> Tensor:
+    """What all four have in common."""
+    back, forth, second_back, second_forth = differences
+    low = torch.minimum(torch.minimum(back, forth), torch.minimum(second_back, second_forth))
+    high = torch.maximum(torch.maximum(back, forth), torch.maximum(second_back, second_forth))
+    return low.clamp(min=0) + high.clamp(max=0)
+
+
+def _all_but_one(differences: Sequence[Tensor]) -> Tensor:
+    """What three of four have in common."""
+    back, forth, second_back, second_forth = differences
+    lows = torch.minimum(back, second_back), torch.minimum(forth, second_forth)
+    highs = torch.maximum(back, second_back), torch.maximum(forth, second_forth)
+    low = torch.minimum(torch.maximum(*lows), torch.minimum(*highs))
+    high = torch.maximum(torch.minimum(*highs), torch.maximum(*lows))
+    return low.clamp(min=0) + high.clamp(max=0)
 
 
 def _mean_of(planes: Float[Tensor, "*n h w"], edge: int) -> Float[Tensor, "*n h w"]:
@@ -201,44 +215,41 @@ def _planes_of(frame: F32, told: F32, which: Shown, shares: Mapping[int, F32]) -
     out[9:13] = told[VALID.start : AGREEMENT.stop]
     np.multiply(_spike(np.minimum(before, after), np.maximum(before, after)), 4, out=out[13:16])
     near = [_mean(before), _mean(after)]
-    far, shown, place = near, np.zeros_like(told[VALID]), 16
+    far, shown, place = near, np.zeros_like(told[VALID]), PLANES
     if which.seconds:
         shown, own = told[SECOND_VALID], _mean(frame)
         away = _bounded((own - told[SECOND]) * shown)
         np.multiply(away, 4, out=out[16:18])
         out[18:20] = shown
         far = [np.where(there > 0, one, other) for there, one, other in zip(shown, away, near, strict=True)]
-        place = 20
+        place += SECONDS
     for edge in which.spikes:
         four = [_sum_of(plane, edge) * shares[edge] for plane in (*near, *far)]
         power = _sum_of(np.square(four[0] - four[1]), ROUGHNESS) * shares[ROUGHNESS]
-        np.clip(_in_deviations(_spikes_of(*four)[1], power), -2, 2, out=out[place])
+        np.clip(_what_three_share(*four) / _deviations(power), -2, 2, out=out[place])
         place += 1
     if which.singles:
-        (back, forth), (second_back, second_forth) = near, far
+        back, forth, second_back, second_forth = four = [*near, *far]
         pairs = ((back, forth), (second_back, second_forth), (back, second_forth), (forth, second_back))
         apart = np.minimum.reduce([np.abs(one - other) for one, other in pairs])
         apart *= np.array(OF_A_DIFFERENCE, np.float32)[np.sum(shown > 0, axis=0)]
-        power = _sum_of(np.square(apart), CALM) * shares[CALM]
-        for single in _spikes_of(back, forth, second_back, second_forth):
-            np.clip(_in_deviations(single, power), -2, 2, out=out[place])
-            place += 1
+        noise = _deviations(_sum_of(np.square(apart), CALM) * shares[CALM])
+        np.clip(_spike(np.minimum.reduce(four), np.maximum.reduce(four)) / noise, -2, 2, out=out[place])
+        np.clip(_what_three_share(*four) / noise, -2, 2, out=out[place + 1])
     return out
 
 
-def _spikes_of(back: F32, forth: F32, second_back: F32, second_forth: F32) -> tuple[F32, F32]:
-    """What all four differences have in common, and what all but one have."""
-    ends = np.minimum(back, second_back), np.minimum(forth, second_forth)
-    tops = np.maximum(back, second_back), np.maximum(forth, second_forth)
-    all_but_one = (
-        np.minimum(np.maximum(*ends), np.minimum(*tops)),
-        np.maximum(np.minimum(*tops), np.maximum(*ends)),
-    )
-    return _spike(np.minimum(*ends), np.maximum(*tops)), _spike(*all_but_one)
+def _what_three_share(back: F32, forth: F32, second_back: F32, second_forth: F32) -> F32:
+    lows = np.minimum(back, second_back), np.minimum(forth, second_forth)
+    highs = np.maximum(back, second_back), np.maximum(forth, second_forth)
+    low = np.minimum(np.maximum(*lows), np.minimum(*highs))
+    high = np.maximum(np.minimum(*highs), np.maximum(*lows))
+    return _spike(low, high)
 
 
-def _in_deviations(spike: F32, power: F32) -> F32:
-    return np.asarray(spike / (np.sqrt(power + np.float32(QUIET**2)) * np.float32(DEVIATIONS)))
+def _deviations(power: F32) -> F32:
+    """That are shown as 1."""
+    return np.asarray(np.sqrt(power + np.float32(QUIET**2)) * np.float32(DEVIATIONS))
 
 
 def _bounded(difference: F32) -> F32:
