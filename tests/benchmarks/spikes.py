@@ -1,7 +1,7 @@
 """What plain spikes in time tell of marks, without a network: `python spikes.py BENCH PIECES`.
 
-Two frames of each sequence of `bench restore`. For each plane of spikes that frdm's network is shown: the share of
-objects whose strongest pixel stands above all but .02 or .05 % of the clean ones, those 6 px away from any damage.
+Two frames of each sequence of `bench restore`. For each way of measuring spikes: the share of objects whose strongest
+pixel stands above all but .02 or .05 % of the clean ones, those 6 px away from any damage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from filmrestore.bench.clips import build, choose
 from filmrestore.restorers.frdm.inputs import Shown, planes
 
 EDGES = (1, 3, 5, 9)
-NAMES = (*(f"mean of {edge} x {edge}, by the two nearest" for edge in EDGES), "single, all four", "single, all but one")
+NAMES = (*(f"mean of {edge} x {edge}" for edge in EDGES), "single pixel, all four", "single pixel, all but one")
 TAKEN = (0.0002, 0.0005)
 AWAY = 6
 
