@@ -17,6 +17,7 @@ from .calibration import Calibration
 from .exported import running
 from .guidance import Guidance
 from .painting import painted
+from .singles import raised
 from .view import View, contained
 from .weights import Weights
 
@@ -125,8 +126,11 @@ class FrdmRestorer:
             guidance: Guidance = self._net.guide(
                 view.window, view.evidence, view.present, view.overview, view.box, without=left_out
             )
-            doubt = ONE_SIDED * one_sided(view.present[0])[:, None, None, None]
+            lonely = one_sided(view.present[0])
+            doubt = ONE_SIDED * lonely[:, None, None, None]
             confidence = self._calibration.confidence(guidance.matte_logits[0] - doubt, guidance.class_logits[0])
+            if "evidence" not in view.without:
+                confidence = raised(confidence, view.window[0], view.evidence[0], view.present[0] & ~lonely)
         if view.known is not None:
             confidence = torch.maximum(confidence, view.known[0])
         if final and self._painter is not None:
