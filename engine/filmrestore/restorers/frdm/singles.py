@@ -45,8 +45,9 @@ def raised(
     for index in torch.nonzero(asked).flatten().tolist():
         told, network = evidence[index : index + 1], confidence[index, 0]
         spikes = DEVIATIONS * single_spikes(*_differences(window[index : index + 1], told))[0]
-        followed = told[0, AGREEMENT].amin(0) >= FOLLOWED
-        marks = _marks(*spikes.cpu().numpy(), network.cpu().numpy(), followed.cpu().numpy())
+        by_all, by_all_but_one = spikes.cpu().numpy()
+        followed = (told[0, AGREEMENT].amin(0) >= FOLLOWED).cpu().numpy()
+        marks = _marks(by_all, by_all_but_one, network.cpu().numpy(), followed)
         confidence[index, 0] = torch.maximum(network, SPEAKS_FOR * torch.from_numpy(marks).to(network))
     return confidence
 

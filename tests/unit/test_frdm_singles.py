@@ -1,0 +1,86 @@
+"""Small marks that frdm's network takes for grain, and that stand against every neighbour."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from filmrestore.motion import AGREEMENT, ALL_CHANNELS, NEXT, PREVIOUS, SECOND, SECOND_VALID, VALID
+from filmrestore.restorers.frdm.singles import LARGEST, SPEAKS_FOR, raised
+
+torch.set_num_threads(1)
+
+MARK = (slice(30, 33), slice(40, 43))
+ALL_ASKED = torch.tensor([False, True, True, True, False])
+
+
+def scan(amount: float = 0.12, mark: tuple[slice, slice] = MARK, noise: float = 0.01) -> torch.Tensor:
+    """A window of a still grey picture in grain, with a mark in its middle frame; net values, (5, 3, 64, 96)."""
+    window = 0.4 + noise * torch.randn(5, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    window[2, :, *mark] += amount
+    return window
+
+
+def at_rest(window: torch.Tensor) -> torch.Tensor:
+    """Evidence of a window in which nothing moves."""
+    seen = torch.zeros(5, ALL_CHANNELS, 64, 96)
+    for index in (1, 2, 3):
+        seen[index, PREVIOUS], seen[index, NEXT] = window[index - 1], window[index + 1]
+        seen[index, VALID] = seen[index, AGREEMENT] = 1.0
+        for side, far in enumerate((index - 2, index + 2)):
+            if 0 <= far < 5:
+                seen[index, SECOND][side], seen[index, SECOND_VALID][side] = window[far].mean(0), 1.0
+    return seen
+
+
+def told(window: torch.Tensor, network: float = 0.05, asked: torch.Tensor = ALL_ASKED) -> torch.Tensor:
+    return raised(torch.full((5, 1, 64, 96), network), window, at_rest(window), asked)
+
+
+@pytest.mark.parametrize("amount", [0.12, -0.12])
+def test_a_small_mark_is_told_of_and_nothing_else(amount: float):
+    found = told(scan(amount))[:, 0]
+    near = torch.zeros(5, 64, 96, dtype=torch.bool)
+    near[2, MARK[0].start - 2 : MARK[0].stop + 2, MARK[1].start - 2 : MARK[1].stop + 2] = True
+    assert (found[2, *MARK] == SPEAKS_FOR).all()
+    assert (found[~near] == 0.05).all()
+
+
+def test_what_the_network_says_is_never_lowered():
+    assert (told(scan(), network=0.9) == 0.9).all()
+
+
+def test_what_the_network_is_certain_of_stays_picture():
+    assert (told(scan(), network=0.001) == 0.001).all()
+
+
+def test_frames_with_witnesses_on_one_side_alone_are_not_asked():
+    assert (told(scan(), asked=torch.tensor([False, True, False, True, False])) == 0.05).all()
+
+
+def test_what_a_neighbour_shows_too_is_picture():
+    window = scan()
+    window[1, :, *MARK] += 0.12
+    window[3, :, *MARK] += 0.12
+    assert (told(window) == 0.05).all()
+
+
+def test_large_marks_are_left_to_the_network():
+    side = int(np.ceil(LARGEST**0.5)) + 1
+    assert (told(scan(0.12, (slice(20, 20 + side), slice(30, 30 + side)))) == 0.05).all()
+
+
+def test_a_mark_begins_nothing_where_the_network_is_unsure_of_more():
+    window = scan()
+    confidence = torch.full((5, 1, 64, 96), 0.05)
+    confidence[2, 0, 20:45, 30:60] = 0.3
+    assert torch.equal(raised(confidence, window, at_rest(window), ALL_ASKED), confidence)
+
+
+def test_a_mark_begins_nothing_where_motion_was_not_found():
+    window = scan()
+    seen = at_rest(window)
+    seen[2, AGREEMENT][1] = 0.5
+    confidence = torch.full((5, 1, 64, 96), 0.05)
+    assert torch.equal(raised(confidence, window, seen, ALL_ASKED), confidence)
