@@ -84,3 +84,10 @@ def test_a_mark_begins_nothing_where_motion_was_not_found():
     seen[2, AGREEMENT][1] = 0.5
     confidence = torch.full((5, 1, 64, 96), 0.05)
     assert torch.equal(raised(confidence, window, seen, ALL_ASKED), confidence)
+
+
+def test_what_hangs_together_with_what_the_network_found_is_left_as_it_is():
+    window = scan()
+    confidence = torch.full((5, 1, 64, 96), 0.05)
+    confidence[2, 0, 30:33, 44:60] = 0.9  # a pixel away from the mark
+    assert torch.equal(raised(confidence, window, at_rest(window), ALL_ASKED), confidence)

@@ -24,6 +24,8 @@ FOLLOWED = 0.7
 """Agreement of forward and backward motion, to both sides, at a pixel that a mark begins at."""
 UNSURE = 0.2
 """Confidence of the network from which a mark is larger than its spikes: what begins there goes on over all of it."""
+FOUND, BESIDE = 0.5, 2
+"""Confidence and pixels: what the network found by itself, and what lies so near to it, is left as it is."""
 SPEAKS_FOR = 0.55
 """Share of the marks found so, and in no other way, that are damage."""
 
@@ -70,15 +72,18 @@ def _marks(
 ) -> NDArray[np.bool_]:
     """Of either sign: what hangs together with a pixel that is strong enough, if it is no larger than a small mark."""
     found = np.zeros(confidence.shape, np.bool_)
+    kernel = np.ones((2 * BESIDE + 1, 2 * BESIDE + 1), np.uint8)
+    known = np.asarray(cv2.dilate((confidence >= FOUND).astype(np.uint8), kernel)) > 0
     for sign in (1, -1):
         begun = (sign * by_all > BEGINS) & (confidence >= BARELY) & followed
         if not begun.any():
             continue
         own = begun | (sign * by_all_but_one > GOES_ON)
-        part = (own | (confidence >= UNSURE)).astype(np.uint8)
+        part = (own | (confidence >= UNSURE) | known).astype(np.uint8)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
         wanted = np.zeros(count, np.bool_)
         wanted[labels[begun]] = True
+        wanted[labels[known]] = False
         wanted &= stats[:, cv2.CC_STAT_AREA] <= LARGEST
         found |= wanted[labels] & own
     return found
