@@ -27,7 +27,7 @@ UNSURE = 0.2
 FOUND, BESIDE = 0.5, 2
 """Confidence and pixels: what the network found by itself, and what lies so near to it, is left as it is."""
 SPEAKS_FOR = 0.55
-"""Share of the marks found so, and in no other way, that are damage."""
+"""Confidence of a mark found so: just enough to be mended by default, since over half of them are damage."""
 
 
 def raised(
