@@ -21,8 +21,6 @@ from filmrestore.restorers.frdm.restorer import FACTS, FrdmRestorer, _origin, on
 from filmrestore.restorers.frdm.weights import load_weights, save_weights
 from filmrestore.settings import RestoreSettings
 
-torch.set_num_threads(1)
-
 
 @pytest.mark.parametrize("frames", [1, 3, 5])
 def test_an_untrained_net_finds_nothing(frames):

@@ -21,8 +21,6 @@ from filmrestore.restorers.frdm.inputs import (
 )
 from filmrestore.restorers.frdm.network import new_net
 
-torch.set_num_threads(1)
-
 
 def test_a_spike_counts_by_the_grain_and_not_by_its_size():
     generator = torch.Generator().manual_seed(0)

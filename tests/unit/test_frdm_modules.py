@@ -9,9 +9,6 @@ from frdm_nets import awake, inputs, small_net
 from filmrestore.restorers.frdm.blocks import GlobalFusion, PromptSocket, TemporalAttention, position_mask
 from filmrestore.restorers.frdm.texture import TextureReconstruction, dft, dft_matrices, inverse_dft
 
-torch.set_num_threads(1)
-
-
 # The spectrum
 
 

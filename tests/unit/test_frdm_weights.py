@@ -14,8 +14,6 @@ from filmrestore.restorers.frdm.calibration import Calibration
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet
 from filmrestore.restorers.frdm.weights import load_weights, save_weights
 
-torch.set_num_threads(1)
-
 
 def test_saves_and_loads_as_diffusers_does(tmp_path):
     net = small_net()
