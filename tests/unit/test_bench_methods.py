@@ -195,6 +195,10 @@ def test_the_command_refuses_claims_of_other_benches(tmp_path: Path) -> None:
     assert run(["bench", "restore", "-o", str(tmp_path), "--claims"]) == UsageError.exit_code
 
 
+def test_the_command_refuses_rows_where_a_bench_has_none(tmp_path: Path) -> None:
+    assert run(["bench", "speed", "-o", str(tmp_path), "--row", "frdm-final"]) == UsageError.exit_code
+
+
 def test_peers_run_in_a_process_of_their_own_and_told_rows_detect_nothing(
     clean_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

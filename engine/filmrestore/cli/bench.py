@@ -56,6 +56,8 @@ def command(
     """Measure, and write the tables of one bench."""
     if name != "methods" and (every_claim or claims):
         raise UsageError(f"bench {name} has no claims: leave --claims and --claim to bench methods")
+    if name not in ("restore", "methods") and values["rows"]:
+        raise UsageError(f"bench {name} has no rows to choose from: leave --row to bench restore and methods")
     module, function = BENCHES[name].split(":")
     try:
         run = getattr(import_module(module), function)
