@@ -93,6 +93,20 @@ def test_calibration_follows_the_likely_kind():
     assert float(confidence[1]) == pytest.approx(1 / (1 + math.exp(-2.0)), abs=1e-6)
 
 
+def test_a_mark_is_as_sure_as_those_of_its_strongest_pixel_were_damage():
+    calibration = Calibration.from_card({"calibration": {"marks": [[0.25, 0.2], [0.75, 0.4]]}}, ("dust",))
+    found = calibration.of_marks(torch.tensor([0.0, 0.125, 0.25, 0.5, 0.75, 0.875, 1.0]))
+    assert torch.allclose(found, torch.tensor([0.0, 0.1, 0.2, 0.3, 0.4, 0.7, 1.0]))
+    plain = Calibration.from_card({}, ("dust",))
+    assert torch.equal(plain.of_marks(found), found)
+
+
+@pytest.mark.parametrize("marks", [[[0.5, 0.6], [0.4, 0.7]], [[0.5, 0.6], [0.7, 0.5]], [[0.5, 1.2]], [0.5]])
+def test_marks_that_do_not_rise_are_refused(marks: object):
+    with pytest.raises(WeightsError, match="calibration"):
+        Calibration.from_card({"calibration": {"marks": marks}}, ("dust",))
+
+
 @pytest.mark.parametrize("entry", [{"temperature": 0.0}, {"temperature": -1}, {"temperature": "warm"}, 3])
 def test_calibration_that_cannot_be_is_refused(entry):
     with pytest.raises(WeightsError, match="calibration"):

@@ -18,6 +18,7 @@ from filmrestore.restorers.frdm.network import SIZES, FrdmNet
 from filmrestore.restorers.frdm.weights import load_weights
 from filmrestore.training import Stage, TrainJob, job_of, train
 from filmrestore.training.batches import Windows, shorter, stack, turned
+from filmrestore.training.calibrate import KNOTS
 from filmrestore.training.checkpoint import NAME
 from filmrestore.training.footage import Footage, open_footage
 from filmrestore.training.job import seconds
@@ -260,7 +261,9 @@ def test_published_weights_load_and_carry_calibration_and_figures(data: Path, tm
     write_log(tmp_path / "run", tmp_path / "log.jsonl")
     plot([tmp_path / "log.jsonl", tmp_path / "run"], tmp_path / "frdm.json", tmp_path / "curve.png")
     assert cv2.imread(str(tmp_path / "curve.png")) is not None
-    assert all(entry["temperature"] > 0 for entry in weights.card["calibration"].values())
+    calibration = dict(weights.card["calibration"])
+    assert [knot for knot, _ in calibration.pop("marks")] == list(KNOTS)
+    assert all(entry["temperature"] > 0 for entry in calibration.values())
     card = (tmp_path / "frdm.md").read_text()
     assert "CC BY 4.0" in card and "| objects fixed |" in card
 

@@ -31,7 +31,7 @@ Progress = Callable[[str, int, int], None]
 SIZES = {"640x480": 12, "2048x1556": 6, "4096x3112": 3}
 """Size -> frames, whole windows of the default method."""
 FIRST, BEYOND = 3, 2
-"""Of the measured frames, and how many others follow: a reel is windows from its middle, and hardly any ends of shots."""
+"""Number of the first measured frame, and how many follow the last: a reel is windows from its middle, and few ends."""
 
 NETWORK = ("motion", "guidance", "denoise")
 """Stages that a warm cache must leave out."""

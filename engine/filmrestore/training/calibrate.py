@@ -1,14 +1,18 @@
-"""Fits the matte's confidences to what is true on held-out windows: a temperature and a shift for each kind."""
+"""Fits the matte's confidences to what is true on held-out windows: of pixels by kind, and of whole marks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import cv2
+import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ..restorers.frdm.calibration import Calibration
 from ..restorers.frdm.network import FrdmNet
 from .answers import guidance_of
 from .batches import CLASSES
@@ -17,6 +21,8 @@ from .windows import Sample
 PIXELS_OF_SAMPLE = 8000
 PULL = 1e-3
 """Weight of the square of each parameter's distance from leaving the logits as they are."""
+KNOTS = (0.25, 0.4, 0.55, 0.7, 0.8, 0.88, 0.93, 0.96, 0.98, 0.99)
+"""Confidences of a mark's strongest pixel; the first is where defects end (`nodes.composite`)."""
 
 
 def fit_calibration(network: FrdmNet, samples: Iterable[Sample]) -> dict[str, dict[str, float]]:
@@ -47,6 +53,43 @@ def fit_calibration(network: FrdmNet, samples: Iterable[Sample]) -> dict[str, di
         kind: {"temperature": round(1 / max(scales[index], 0.05), 4), "shift": round(shifts[index], 4)}
         for index, kind in enumerate(CLASSES)
     }
+
+
+def fit_marks(calibration: Calibration, network: FrdmNet, samples: Iterable[Sample]) -> list[tuple[float, float]]:
+    """The "marks" of a card's calibration: for each of `KNOTS`, how many marks with such a strongest pixel are damage.
+
+    A mark is what hangs together at the least of these; it is damage if any of it is, or is too faint to ask for. Each
+    counts for the two knots that it lies between, by how near it is; shares never fall from one to the next.
+
+    Args:
+        calibration: Of the pixels.
+        network: In evaluation mode.
+        samples: As for `fit_calibration`.
+    """
+    knots = np.array([*KNOTS, 1.0])
+    counts, true = np.zeros((2, len(knots)))
+    for sample in samples:
+        said = guidance_of(network, sample)
+        confidence = calibration.confidence(said.matte_logits[0], said.class_logits[0])[:, 0].numpy()
+        either = ((sample.matte > 0) | (sample.weight == 0))[:, 0].numpy()
+        for index in np.flatnonzero(sample.present):
+            strongest, right = _marks(confidence[index], either[index])
+            for place in range(len(knots)):
+                near = np.interp(strongest, knots, np.eye(len(knots))[place])
+                counts[place] += near.sum()
+                true[place] += near[right].sum()
+    # As if each knot had seen one mark more, which was damage as often as its confidence says.
+    shares = np.maximum.accumulate((true + knots) / (counts + 1))
+    return [(float(knot), round(float(share), 4)) for knot, share in zip(KNOTS, shares, strict=False)]
+
+
+def _marks(confidence: NDArray[np.float32], either: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The strongest pixel of each mark, and whether it lies on damage."""
+    count, labels = cv2.connectedComponents((confidence >= KNOTS[0]).astype(np.uint8), connectivity=8)
+    strongest, right = np.zeros(count, np.float32), np.zeros(count, np.bool_)
+    np.maximum.at(strongest, labels.ravel(), confidence.ravel())
+    right[labels[either]] = True
+    return strongest[1:], right[1:]
 
 
 def fit_one(pixels: Iterable[tuple[Float[Tensor, n], Float[Tensor, n]]]) -> dict[str, float]:

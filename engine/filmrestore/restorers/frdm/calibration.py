@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -20,29 +21,37 @@ class Calibration:
     Attributes:
         scale: 1 / temperature by kind.
         shift: Added to the scaled logits, by kind.
+        marks: Rising pairs: a confidence, and the share of the marks with that strongest pixel that were damage.
     """
 
     scale: tuple[float, ...]
     shift: tuple[float, ...]
+    marks: tuple[tuple[float, float], ...] = ()
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any], kinds: Sequence[str]) -> Calibration:
         """Of a card's "calibration": {kind: {"temperature": t, "shift": s}}; a kind not named is left as it is.
 
+        And of {"marks": [[confidence, share], ...]}; without it a mark is as sure as its strongest pixel.
+
         Raises:
-            WeightsError: a temperature is not above 0, or an entry is no such mapping.
+            WeightsError: a temperature is not above 0, marks do not rise, or an entry is no such mapping.
         """
         try:
             entries = [card.get("calibration", {}).get(kind, {}) for kind in kinds]
             temperatures = [float(entry.get("temperature", 1.0)) for entry in entries]
             shifts = tuple(float(entry.get("shift", 0.0)) for entry in entries)
+            marks = tuple((float(at), float(share)) for at, share in card.get("calibration", {}).get("marks", ()))
         except (AttributeError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"the card's calibration cannot be read ({error}): give temperature and shift by kind"
             ) from error
         if min(temperatures) <= 0:
             raise WeightsError(f"the card's calibration has temperature {min(temperatures)}: it must be above 0")
-        return cls(scale=tuple(1 / t for t in temperatures), shift=shifts)
+        curve = ((0.0, 0.0), *marks, (1.0, 1.0)) if marks else ()
+        if any(at >= beyond or share > more for (at, share), (beyond, more) in pairwise(curve)):
+            raise WeightsError("the card's calibration of marks must rise from 0 to 1: publish the weights again")
+        return cls(scale=tuple(1 / t for t in temperatures), shift=shifts, marks=curve)
 
     def confidence(self, logits: Float[Tensor, "n 1 h w"], kinds: Float[Tensor, "n k h w"]) -> Float[Tensor, "n 1 h w"]:
         """0..1, from matte and class logits."""
@@ -50,3 +59,16 @@ class Calibration:
         scale = (likely * likely.new_tensor(self.scale)[:, None, None]).sum(dim=1, keepdim=True)
         shift = (likely * likely.new_tensor(self.shift)[:, None, None]).sum(dim=1, keepdim=True)
         return torch.sigmoid(logits * scale + shift)
+
+    def of_marks(self, confidence: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """That a mark is damage whose strongest pixel has this confidence.
+
+        What a network holds for a small mark in the middle of nothing is one of many such in a frame: of those that it
+        gives a half, three in ten are damage, though half of the pixels are that it gives a half anywhere.
+        """
+        if not self.marks:
+            return confidence
+        at, shares = (confidence.new_tensor(part) for part in zip(*self.marks, strict=True))
+        above = torch.bucketize(confidence, at).clamp(1, len(at) - 1)
+        part = (confidence - at[above - 1]) / (at[above] - at[above - 1])
+        return shares[above - 1] + part * (shares[above] - shares[above - 1])

@@ -207,9 +207,7 @@ def _planes_of(frame: F32, told: F32, which: Shown, shares: Mapping[int, F32]) -
     """
     out = np.empty((which.count, *frame.shape[1:]), np.float32)
     np.subtract(np.clip(frame, -0.5, 1.5), np.float32(0.45), out=out[:3])
-    before, after = (
-        _bounded((frame - told[of]) * there) for of, there in zip((PREVIOUS, NEXT), told[VALID], strict=True)
-    )
+    before, after = _to_nearest(frame, told)
     np.multiply(before, 4, out=out[3:6])
     np.multiply(after, 4, out=out[6:9])
     out[9:13] = told[VALID.start : AGREEMENT.stop]
@@ -217,11 +215,9 @@ def _planes_of(frame: F32, told: F32, which: Shown, shares: Mapping[int, F32]) -
     near = [_mean(before), _mean(after)]
     far, shown, place = near, np.zeros_like(told[VALID]), PLANES
     if which.seconds:
-        shown, own = told[SECOND_VALID], _mean(frame)
-        away = _bounded((own - told[SECOND]) * shown)
+        away, far, shown = _to_second(frame, told, near)
         np.multiply(away, 4, out=out[16:18])
         out[18:20] = shown
-        far = [np.where(there > 0, one, other) for there, one, other in zip(shown, away, near, strict=True)]
         place += SECONDS
     for edge in which.spikes:
         four = [_sum_of(plane, edge) * shares[edge] for plane in (*near, *far)]
@@ -229,14 +225,47 @@ def _planes_of(frame: F32, told: F32, which: Shown, shares: Mapping[int, F32]) -
         np.clip(_what_three_share(*four) / _deviations(power), -2, 2, out=out[place])
         place += 1
     if which.singles:
-        back, forth, second_back, second_forth = four = [*near, *far]
-        pairs = ((back, forth), (second_back, second_forth), (back, second_forth), (forth, second_back))
-        apart = np.minimum.reduce([np.abs(one - other) for one, other in pairs])
-        apart *= np.array(OF_A_DIFFERENCE, np.float32)[np.sum(shown > 0, axis=0)]
-        noise = _deviations(_sum_of(np.square(apart), CALM) * shares[CALM])
-        np.clip(_spike(np.minimum.reduce(four), np.maximum.reduce(four)) / noise, -2, 2, out=out[place])
-        np.clip(_what_three_share(*four) / noise, -2, 2, out=out[place + 1])
+        out[place], out[place + 1] = _singles(near, far, shown, shares[CALM])
     return out
+
+
+def singles_of(frame: F32, told: F32) -> tuple[F32, F32]:
+    """What `single_spikes` gives of a frame with second neighbours, in deviations, (h, w): of all, and of all but one.
+
+    Args:
+        frame, told: (3, h, w), (e, h, w).
+    """
+    near = [_mean(difference) for difference in _to_nearest(frame, told)]
+    _, far, shown = _to_second(frame, told, near)
+    share = np.float32(1) / _sum_of(np.ones(frame.shape[1:], np.float32), CALM)
+    by_all, by_all_but_one = _singles(near, far, shown, share)
+    return DEVIATIONS * by_all, DEVIATIONS * by_all_but_one
+
+
+def _to_nearest(frame: F32, told: F32) -> tuple[F32, F32]:
+    """What the frame differs by from the previous and the next one, (3, h, w); 0 where these show nothing."""
+    before, after = (
+        _bounded((frame - told[of]) * there) for of, there in zip((PREVIOUS, NEXT), told[VALID], strict=True)
+    )
+    return before, after
+
+
+def _to_second(frame: F32, told: F32, near: list[F32]) -> tuple[F32, list[F32], F32]:
+    """What its luma differs by from those beyond, (2, h, w); that, and `near` where there are none; where they are."""
+    shown = told[SECOND_VALID]
+    away = _bounded((_mean(frame) - told[SECOND]) * shown)
+    return away, [np.where(there > 0, one, other) for there, one, other in zip(shown, away, near, strict=True)], shown
+
+
+def _singles(near: list[F32], far: list[F32], shown: F32, share: F32) -> tuple[F32, F32]:
+    """See `single_spikes`."""
+    back, forth, second_back, second_forth = four = [*near, *far]
+    pairs = ((back, forth), (second_back, second_forth), (back, second_forth), (forth, second_back))
+    apart = np.minimum.reduce([np.abs(one - other) for one, other in pairs])
+    apart *= np.array(OF_A_DIFFERENCE, np.float32)[np.sum(shown > 0, axis=0)]
+    noise = _deviations(_sum_of(np.square(apart), CALM) * share)
+    by_all = _spike(np.minimum.reduce(four), np.maximum.reduce(four)) / noise
+    return np.clip(by_all, -2, 2), np.clip(_what_three_share(*four) / noise, -2, 2)
 
 
 def _what_three_share(back: F32, forth: F32, second_back: F32, second_forth: F32) -> F32:

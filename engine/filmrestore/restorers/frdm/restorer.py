@@ -17,7 +17,7 @@ from .calibration import Calibration
 from .exported import running
 from .guidance import Guidance
 from .painting import painted
-from .singles import raised
+from .singles import SPEAKS_FOR, lone_marks
 from .view import View, contained
 from .weights import Weights
 
@@ -129,16 +129,18 @@ class FrdmRestorer:
             lonely = one_sided(view.present[0])
             doubt = ONE_SIDED * lonely[:, None, None, None]
             confidence = self._calibration.confidence(guidance.matte_logits[0] - doubt, guidance.class_logits[0])
+            of_marks = self._calibration.of_marks(confidence)
             if "evidence" not in view.without:
-                confidence = raised(confidence, view.window[0], view.evidence[0], view.present[0] & ~lonely)
+                alone = SPEAKS_FOR * lone_marks(confidence, view.window[0], view.evidence[0], view.present[0] & ~lonely)
+                confidence, of_marks = torch.maximum(confidence, alone), torch.maximum(of_marks, alone)
         if view.known is not None:
-            confidence = torch.maximum(confidence, view.known[0])
+            confidence, of_marks = (torch.maximum(said, view.known[0]) for said in (confidence, of_marks))
         if final and self._painter is not None:
             answers = self._painter(view, confidence, wanted)
         else:
             answers = self._painted(view, guidance, confidence, wanted)
         for index, (base, picture) in zip(wanted, answers, strict=True):
-            yield Answer(picture, confidence[index : index + 1], _origin(base, picture))
+            yield Answer(picture, of_marks[index : index + 1], _origin(base, picture))
 
     def _painted(
         self, view: View, guidance: Guidance, confidence: Float[Tensor, "t 1 h w"], wanted: range

@@ -9,17 +9,25 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...motion import AGREEMENT, NEXT, PREVIOUS, SECOND, SECOND_VALID, VALID
-from .inputs import DEVIATIONS, single_spikes
+from ...motion import AGREEMENT
+from .inputs import singles_of
 
-BEGINS = 4.5
+F32 = NDArray[np.float32]
+
+BEGINS = 3.5
 """Deviations by which a mark's strongest pixel stands against all of its neighbours."""
 GOES_ON = 1.5
 """Deviations by which its other pixels stand against all but one."""
+RIM = 0.7
+"""And those around these, which the scanner's blur has made of it."""
 LARGEST = 60
 """Pixels of such a mark; of larger ones the network sees enough by itself."""
-BARELY = 0.01
+BARELY = 0.002
 """Confidence that the network must have in a pixel that a mark begins at: it knows what flies and glints."""
+STIRS, HARDLY = 2.5, 0.0005
+"""What counts to the crowd: deviations and confidence, as above."""
+CROWD, AROUND = 10, 97
+"""So many of these in a square of so many pixels are the picture's own: it was resampled, or moves out of step."""
 FOLLOWED = 0.7
 """Agreement of forward and backward motion, to both sides, at a pixel that a mark begins at."""
 UNSURE = 0.2
@@ -30,52 +38,38 @@ SPEAKS_FOR = 0.55
 """Confidence of a mark found so: just enough to be mended by default, since over half of them are damage."""
 
 
-def raised(
+def lone_marks(
     confidence: Float[Tensor, "t 1 h w"],
     window: Float[Tensor, "t 3 h w"],
     evidence: Float[Tensor, "t e h w"],
     asked: Bool[Tensor, t],
-) -> Float[Tensor, "t 1 h w"]:
-    """The confidence, at least `SPEAKS_FOR` in small marks that stand against every neighbour.
+) -> Bool[Tensor, "t 1 h w"]:
+    """Small marks that stand against every neighbour, and of which the network says nothing.
 
     Args:
         confidence: 0..1, the network's.
         window, evidence: As the network takes them, with second neighbours.
         asked: Frames with neighbours on both sides; two of one side are not two witnesses.
     """
-    confidence = confidence.clone()
+    found = torch.zeros_like(confidence, dtype=torch.bool)
     for index in torch.nonzero(asked).flatten().tolist():
-        told, network = evidence[index : index + 1], confidence[index, 0]
-        spikes = DEVIATIONS * single_spikes(*_differences(window[index : index + 1], told))[0]
-        by_all, by_all_but_one = spikes.cpu().numpy()
-        followed = (told[0, AGREEMENT].amin(0) >= FOLLOWED).cpu().numpy()
-        marks = _marks(by_all, by_all_but_one, network.cpu().numpy(), followed)
-        confidence[index, 0] = torch.maximum(network, SPEAKS_FOR * torch.from_numpy(marks).to(network))
-    return confidence
+        told = evidence[index].float().cpu().numpy()
+        marks = _marks(
+            *singles_of(window[index].float().cpu().numpy(), told),
+            confidence[index, 0].float().cpu().numpy(),
+            told[AGREEMENT].min(axis=0) >= FOLLOWED,
+        )
+        found[index, 0] = torch.from_numpy(marks).to(found.device)
+    return found
 
 
-def _differences(
-    frame: Float[Tensor, "1 3 h w"], told: Float[Tensor, "1 e h w"]
-) -> tuple[Float[Tensor, "1 2 h w"], Float[Tensor, "1 2 h w"], Float[Tensor, "1 2 h w"]]:
-    """To the two nearest and to those beyond, in mean of channels, and where there are any beyond."""
-    own, shown = frame.mean(1, keepdim=True), told[:, SECOND_VALID]
-    beside = torch.stack([told[:, PREVIOUS].mean(1), told[:, NEXT].mean(1)], dim=1)
-    near = ((own - beside) * told[:, VALID]).clamp(-1, 1)
-    return near, torch.where(shown > 0, ((own - told[:, SECOND]) * shown).clamp(-1, 1), near), shown
-
-
-def _marks(
-    by_all: NDArray[np.float32],
-    by_all_but_one: NDArray[np.float32],
-    confidence: NDArray[np.float32],
-    followed: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """Of either sign: what hangs together with a pixel that is strong enough, if it is no larger than a small mark."""
+def _marks(by_all: F32, by_all_but_one: F32, confidence: F32, followed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of either sign: what hangs together with a pixel that is strong enough, if it is small and no part of a crowd."""
     found = np.zeros(confidence.shape, np.bool_)
-    kernel = np.ones((2 * BESIDE + 1, 2 * BESIDE + 1), np.uint8)
-    known = np.asarray(cv2.dilate((confidence >= FOUND).astype(np.uint8), kernel)) > 0
+    known = _dilated(confidence >= FOUND, 2 * BESIDE + 1)
+    crowded = _crowded((np.abs(by_all) > STIRS) & (confidence >= HARDLY) & ~known)
     for sign in (1, -1):
-        begun = (sign * by_all > BEGINS) & (confidence >= BARELY) & followed
+        begun = (sign * by_all > BEGINS) & (confidence >= BARELY) & followed & ~crowded
         if not begun.any():
             continue
         own = begun | (sign * by_all_but_one > GOES_ON)
@@ -85,5 +79,22 @@ def _marks(
         wanted[labels[begun]] = True
         wanted[labels[known]] = False
         wanted &= stats[:, cv2.CC_STAT_AREA] <= LARGEST
-        found |= wanted[labels] & own
-    return found
+        own &= wanted[labels]
+        found |= own | (_dilated(own, 3) & (sign * by_all_but_one > RIM))
+    return found & ~known
+
+
+def _crowded(stirring: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where more than `CROWD` others lie in the square around; beyond the patch they are as many as within."""
+    count, _, stats, middles = cv2.connectedComponentsWithStats(stirring.astype(np.uint8), connectivity=8)
+    each = np.zeros(stirring.shape, np.float32)
+    small = (stats[:, cv2.CC_STAT_AREA] <= LARGEST) & (np.arange(count) > 0)
+    x, y = np.rint(middles[small]).astype(int).T
+    np.add.at(each, (y, x), 1)
+    share = cv2.blur(each, (AROUND, AROUND), borderType=cv2.BORDER_CONSTANT)
+    inside = cv2.blur(np.ones_like(each), (AROUND, AROUND), borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(share / inside * AROUND**2 > CROWD + 1)
+
+
+def _dilated(mask: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((edge, edge), np.uint8)), np.bool_)

@@ -13,7 +13,7 @@ from ...restorers.frdm.calibration import Calibration
 from ...restorers.frdm.network import FrdmNet, new_net
 from ..answers import network_answer
 from ..batches import CLASSES, RECIPES, Batch, Windows, stack
-from ..calibrate import fit_calibration
+from ..calibrate import fit_calibration, fit_marks
 from ..footage import Footage
 from ..hard import found
 from ..job import TrainJob
@@ -76,8 +76,10 @@ class FrdmTask(Task):
         return measure(held_out, network_answer(network, _fitted(calibration))).to_dict()
 
     def calibration(self, network: FrdmNet, held_out: list[Sample]) -> dict[str, Any]:
-        """One temperature and shift for each kind of damage."""
-        return fit_calibration(network, held_out)
+        """One temperature and shift for each kind of damage, and what marks are worth by their strongest pixel."""
+        of_pixels: dict[str, Any] = fit_calibration(network, held_out)
+        fitted = Calibration.from_card({"calibration": of_pixels}, CLASSES)
+        return of_pixels | {"marks": fit_marks(fitted, network, held_out)}
 
     def measured(
         self, network: FrdmNet, held_out: list[Sample], job: TrainJob, calibration: Mapping[str, Any] | None
