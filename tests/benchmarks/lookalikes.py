@@ -1,8 +1,8 @@
 """What frdm's network takes of things that look like damage and are none: `python lookalikes.py DATA CACHE [WEIGHTS]`.
 
 Windows without damage, each with one kind of `training.lookalikes` drawn in, numbered as no run numbers its own. Prints
-for each kind which share of the pixels that it changed, and of all others, the network alone holds for damage, at a
-confidence of .5, calibrated; no guard.
+for each kind which share of the pixels that it changed, and of those two pixels off or more, the network alone holds
+for damage, at a confidence of .5, calibrated; no guard.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def main() -> None:
             if not all(sample.present):
                 continue
             said = guidance_of(weights.net, sample)
-            matte = calibration.confidence(said.matte_logits[0], said.class_logits[0])[MIDDLE, 0].numpy()
+            confidence = calibration.confidence(said.matte_logits[0], said.class_logits[0])
+            matte = calibration.of_marks(confidence)[MIDDLE, 0].numpy()
             taken, near = matte >= CONFIDENCE, cv2.dilate(changed[0].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
             own += Share(int((taken & changed[0]).sum()), int(changed[0].sum()))
             beside += Share(int((taken & ~near).sum()), int((~near).sum()))

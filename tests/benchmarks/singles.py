@@ -19,7 +19,7 @@ from filmrestore.bench.clips import build, choose
 from filmrestore.nodes import composite
 from filmrestore.restorers.frdm import restorer
 
-WAYS = {"without": lambda confidence, *_: confidence, "with": restorer.raised}
+WAYS = {"without": lambda confidence, *_: torch.zeros_like(confidence), "with": restorer.lone_marks}
 
 
 def main() -> None:
@@ -28,9 +28,9 @@ def main() -> None:
     print("| sequence | spikes | objects fixed, % | PSNR, dB | harm, % | erased, % |\n|---|---|--:|--:|--:|--:|")
     for plan in choose(tuple(sys.argv[3:]), full=False):
         clip = build(plan, Path(sys.argv[1]), Path(sys.argv[2]), FRAMES, 0)
-        for way, raised in WAYS.items():
+        for way, lone_marks in WAYS.items():
             tally = Tally()
-            with patch.object(restorer, "raised", raised):
+            with patch.object(restorer, "lone_marks", lone_marks):
                 calls = captured(clip, False)
             for t, (values, named) in enumerate(calls):
                 tally.add(clip, t, composite.repair(*values, **named).codes, grain=False)

@@ -12,6 +12,7 @@ from filmrestore.restorers.frdm.singles import CROWD, LARGEST, lone_marks
 torch.set_num_threads(1)
 
 MARK = (slice(30, 33), slice(40, 43))
+CALM = torch.full((5, 1, 64, 96), 0.05)
 ALL_ASKED = torch.tensor([False, True, True, True, False])
 
 
@@ -35,7 +36,8 @@ def at_rest(window: torch.Tensor) -> torch.Tensor:
 
 
 def told(window: torch.Tensor, network: float = 0.05, asked: torch.Tensor = ALL_ASKED) -> torch.Tensor:
-    return lone_marks(torch.full((5, 1, 64, 96), network), window, at_rest(window), asked)[:, 0]
+    said = torch.full((5, 1, 64, 96), network)
+    return lone_marks(said, said, window, at_rest(window), asked)[:, 0]
 
 
 @pytest.mark.parametrize("amount", [0.12, -0.12])
@@ -48,7 +50,7 @@ def test_a_small_mark_is_told_of_and_nothing_else(amount: float):
 
 def test_the_rim_that_the_scanner_blurs_is_of_the_mark():
     window = scan()
-    window[2, :, MARK[0].start - 1, MARK[1]] += 0.014
+    window[2, :, MARK[0].start - 1, MARK[1]] += 0.010
     assert told(window)[2, MARK[0].start - 1, MARK[1]].any()
 
 
@@ -87,18 +89,39 @@ def test_a_mark_begins_nothing_where_the_network_is_unsure_of_more():
     confidence = torch.full((5, 1, 64, 96), 0.05)
     confidence[2, 0, 20:45, 30:60] = 0.3
     window = scan()
-    assert not lone_marks(confidence, window, at_rest(window), ALL_ASKED).any()
+    assert not lone_marks(confidence, confidence, window, at_rest(window), ALL_ASKED).any()
 
 
 def test_a_mark_begins_nothing_where_motion_was_not_found():
     window = scan()
     seen = at_rest(window)
     seen[2, AGREEMENT][1] = 0.5
-    assert not lone_marks(torch.full((5, 1, 64, 96), 0.05), window, seen, ALL_ASKED).any()
+    assert not lone_marks(CALM, CALM, window, seen, ALL_ASKED).any()
 
 
 def test_what_hangs_together_with_what_the_network_found_is_left_as_it_is():
     confidence = torch.full((5, 1, 64, 96), 0.05)
     confidence[2, 0, 30:33, 44:60] = 0.9  # a pixel away from the mark
     window = scan()
-    assert not lone_marks(confidence, window, at_rest(window), ALL_ASKED).any()
+    assert not lone_marks(confidence, confidence, window, at_rest(window), ALL_ASKED).any()
+
+
+def test_what_the_network_gives_a_half_and_nobody_would_mend_may_be_a_lone_mark():
+    window, half = scan(), CALM.clone()
+    half[2, 0, *MARK] = 0.55
+    assert lone_marks(half, 0.6 * half, window, at_rest(window), ALL_ASKED)[2, 0, *MARK].all()
+
+
+def test_a_corner_is_as_crowded_as_the_middle():
+    window = 0.4 + 0.01 * torch.randn(5, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    seen = torch.zeros(5, ALL_CHANNELS, 160, 160)
+    seen[2, PREVIOUS], seen[2, NEXT] = window[1], window[3]
+    seen[2, SECOND], seen[2, SECOND_VALID] = window[[0, 4]].mean(1), 1.0
+    seen[2, VALID] = seen[2, AGREEMENT] = 1.0
+    for place in range(CROWD // 2):
+        window[2, :, 3 + 9 * place : 6 + 9 * place, 3:6] += 0.12
+    calm = torch.full((5, 1, 160, 160), 0.05)
+    assert lone_marks(calm, calm, window, seen, ALL_ASKED)[2, 0, 4, 4]
+    window[2, :, 3:6, 21:51:9] += 0.12
+    window[2, :, 12:15, 21:51:9] += 0.12
+    assert not lone_marks(calm, calm, window, seen, ALL_ASKED)[2, 0, 4, 4]

@@ -109,7 +109,7 @@ def _size(size: str, options: BenchOptions) -> dict[str, Any]:
     width, height = map(int, size.split("x"))
     frames = options.frames or SIZES[size]
     work = options.out_dir / "work" / size
-    _clear(work, "result", "matte", "ledger", "cache")
+    _clear(work.parent, work.name)
     last = FIRST + frames - 1
     source = make_shot(work / "scan", width, height, last + BEYOND, seed=options.seed, unique=last + BEYOND)
     job = dataclasses.replace(_job(work, source, device=options.device), span=f"{FIRST}-{last}")
@@ -118,7 +118,7 @@ def _size(size: str, options: BenchOptions) -> dict[str, Any]:
     cold = _run(work, job)
     _clear(work, "result", "matte", "ledger")
     warm = _run(work, job)
-    peer = _peer(work / "scan", min(frames, 3))
+    peer = _peer(work / "scan", range(FIRST, FIRST + min(frames, 3)))
     _clear(work.parent, work.name)
     stages = cold.report["seconds_by_stage"]
     rest = sum(seconds for stage, seconds in warm.report["seconds_by_stage"].items() if stage not in NETWORK)
@@ -140,10 +140,10 @@ def _size(size: str, options: BenchOptions) -> dict[str, Any]:
     }
 
 
-def _peer(scan: Path, frames: int) -> float:
+def _peer(scan: Path, numbers: range) -> float:
     """Processor seconds a frame of the motion-compensated median on the same frames, files read beforehand."""
     cv2.setNumThreads(1)
-    codes = np.stack([read_codes(path) for path in sorted(scan.iterdir())[:frames]])
+    codes = np.stack([read_codes(scan / f"{number:04d}.dpx") for number in numbers])
     began = time.process_time()
     temporal_median(codes, motion=True)
     return (time.process_time() - began) / len(codes)

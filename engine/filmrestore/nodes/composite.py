@@ -29,6 +29,7 @@ Far = Callable[[F32, NDArray[np.bool_]], Shares]
 _LUMA = np.array([0.2722287, 0.6740818, 0.0536895], np.float32)  # AP1 luminance (ACES TB-2014-004)
 _REACH = 48  # pixels, at least, that a thing may have moved between two frames; a part of a frame moves as the whole
 _HYSTERESIS = 0.5  # a defect spreads to where the confidence is half of what it takes to begin one
+_SPREAD = 8, 80  # px, and shares of the width: no farther from what begins it than the larger of the two
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,12 +248,14 @@ def _confidence(confidence: F32, scan: Codes, protect: F32 | None, roi: Box | No
 def _region(
     confidence: F32, wanted: NDArray[np.bool_], is_dark: NDArray[np.bool_], settings: RestoreSettings
 ) -> NDArray[np.bool_]:
-    """Hysteresis by polarity: weak confidence counts where it hangs together with strong."""
+    """Hysteresis by polarity: weak confidence counts where it hangs together with strong and is not far from it."""
     limit = np.where(
         is_dark, np.float32(threshold(settings.sensitivity_dark)), np.float32(threshold(settings.sensitivity_light))
     )
     strong = (confidence >= limit) | wanted
-    weak = (confidence >= limit * _HYSTERESIS) | wanted
+    reach = max(_SPREAD[0], confidence.shape[1] // _SPREAD[1])
+    far = cv2.distanceTransform((~strong).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > reach
+    weak = ((confidence >= limit * _HYSTERESIS) & ~far) | wanted
     count, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
     has_strong = np.zeros(count, np.bool_)
     has_strong[labels[strong]] = True

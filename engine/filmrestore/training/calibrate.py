@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from ..restorers.frdm.calibration import Calibration
 from ..restorers.frdm.network import FrdmNet
+from ..restorers.frdm.restorer import two_sided
 from .answers import guidance_of
 from .batches import CLASSES
 from .windows import Sample
@@ -58,8 +59,9 @@ def fit_calibration(network: FrdmNet, samples: Iterable[Sample]) -> dict[str, di
 def fit_marks(calibration: Calibration, network: FrdmNet, samples: Iterable[Sample]) -> list[tuple[float, float]]:
     """The "marks" of a card's calibration: for each of `KNOTS`, how many marks with such a strongest pixel are damage.
 
-    A mark is what hangs together at the least of these; it is damage if any of it is, or is too faint to ask for. Each
-    counts for the two knots that it lies between, by how near it is; shares never fall from one to the next.
+    A mark is what hangs together at the least of these, in frames that have neighbours on both sides; it is damage if
+    half of it is, and none if it touches nothing that could be. Each counts for the two knots that it lies between, by
+    how near it is; shares never fall from one to the next. The first knot stays as it is: it says where marks end.
 
     Args:
         calibration: Of the pixels.
@@ -71,25 +73,29 @@ def fit_marks(calibration: Calibration, network: FrdmNet, samples: Iterable[Samp
     for sample in samples:
         said = guidance_of(network, sample)
         confidence = calibration.confidence(said.matte_logits[0], said.class_logits[0])[:, 0].numpy()
-        either = ((sample.matte > 0) | (sample.weight == 0))[:, 0].numpy()
-        for index in np.flatnonzero(sample.present):
-            strongest, right = _marks(confidence[index], either[index])
+        damaged, unclear = sample.matte[:, 0].numpy() > 0, sample.weight[:, 0].numpy() == 0
+        for index in torch.nonzero(two_sided(torch.tensor(sample.present))).flatten().tolist():
+            strongest, right, wrong = _marks(confidence[index], damaged[index], unclear[index])
             for place in range(len(knots)):
                 near = np.interp(strongest, knots, np.eye(len(knots))[place])
-                counts[place] += near.sum()
+                counts[place] += near[right | wrong].sum()
                 true[place] += near[right].sum()
     # As if each knot had seen one mark more, which was damage as often as its confidence says.
-    shares = np.maximum.accumulate((true + knots) / (counts + 1))
-    return [(float(knot), round(float(share), 4)) for knot, share in zip(KNOTS, shares, strict=False)]
+    shares = np.maximum.accumulate([knots[0], *((true + knots) / (counts + 1))[1:]])
+    return [(float(knot), round(float(share), 4)) for knot, share in zip(KNOTS, shares[:-1], strict=True)]
 
 
-def _marks(confidence: NDArray[np.float32], either: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The strongest pixel of each mark, and whether it lies on damage."""
+def _marks(
+    confidence: NDArray[np.float32], damaged: NDArray[np.bool_], unclear: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The strongest pixel of each mark, whether it is damage, and whether it is none."""
     count, labels = cv2.connectedComponents((confidence >= KNOTS[0]).astype(np.uint8), connectivity=8)
-    strongest, right = np.zeros(count, np.float32), np.zeros(count, np.bool_)
+    strongest = np.zeros(count, np.float32)
     np.maximum.at(strongest, labels.ravel(), confidence.ravel())
-    right[labels[either]] = True
-    return strongest[1:], right[1:]
+    sizes, on, touched = (
+        np.bincount(labels[where], minlength=count) for where in (labels >= 0, damaged, damaged | unclear)
+    )
+    return strongest[1:], 2 * on[1:] >= sizes[1:], touched[1:] == 0
 
 
 def fit_one(pixels: Iterable[tuple[Float[Tensor, n], Float[Tensor, n]]]) -> dict[str, float]:

@@ -31,7 +31,7 @@ def add_lookalikes(rng: np.random.Generator, frames: Linear) -> tuple[str, ...]:
     """
     count = 1 if rng.random() < 0.75 else 2
     kinds = sorted(LOOKALIKES)
-    odds = np.array([OFTEN.get(name, 1.0) for name in kinds])
+    odds = np.array([ODDS.get(name, 1.0) for name in kinds])
     names = [str(name) for name in rng.choice(kinds, count, replace=False, p=odds / odds.sum())]
     for name in names:
         LOOKALIKES[name](rng, frames)
@@ -402,24 +402,19 @@ LOOKALIKES: dict[str, Lookalike] = {
     "studs": _studs,
     "text": _text,
 }
-SWARM = 0.15
-OFTEN = {
+_SWARM = 0.15
+ODDS = {
     "panels": 8.0,
     "ball": 3.0,
     "ropes": 3.0,
     "sticks": 2.5,
     "borders": 1.5,
-    "studs": 1.0,
     "insects": 0.7,
-    "confetti": SWARM,
-    "glints": SWARM,
-    "rain": SWARM,
-    "snow": SWARM,
-    "sparks": SWARM,
-    "stars": SWARM,
+    "confetti": _SWARM,
+    "glints": _SWARM,
+    "rain": _SWARM,
+    "snow": _SWARM,
+    "sparks": _SWARM,
+    "stars": _SWARM,
 }
-"""Odds of the kinds, 1 if not named: the likeliest to be erased oftener, swarms of specks seldom.
-
-Where swarms came in a quarter of the windows, five hundred of theirs stood for each lone mark of damage that looks like
-one of them, and the network left such marks alone in any picture.
-"""
+"""How often kinds are drawn, 1 if not named: the likeliest to be erased oftener, swarms seldom, as in films."""

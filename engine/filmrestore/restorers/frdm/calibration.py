@@ -49,8 +49,12 @@ class Calibration:
         if min(temperatures) <= 0:
             raise WeightsError(f"the card's calibration has temperature {min(temperatures)}: it must be above 0")
         curve = ((0.0, 0.0), *marks, (1.0, 1.0)) if marks else ()
-        if any(at >= beyond or share > more for (at, share), (beyond, more) in pairwise(curve)):
-            raise WeightsError("the card's calibration of marks must rise from 0 to 1: publish the weights again")
+        for (at, share), (beyond, more) in pairwise(curve):
+            if not (at < beyond and share <= more):
+                raise WeightsError(
+                    f"the card's calibration of marks goes from {at}: {share} to {beyond}: {more}, and must rise from "
+                    "0 to 1: publish the weights again"
+                )
         return cls(scale=tuple(1 / t for t in temperatures), shift=shifts, marks=curve)
 
     def confidence(self, logits: Float[Tensor, "n 1 h w"], kinds: Float[Tensor, "n k h w"]) -> Float[Tensor, "n 1 h w"]:
@@ -63,8 +67,8 @@ class Calibration:
     def of_marks(self, confidence: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """That a mark is damage whose strongest pixel has this confidence.
 
-        What a network holds for a small mark in the middle of nothing is one of many such in a frame: of those that it
-        gives a half, three in ten are damage, though half of the pixels are that it gives a half anywhere.
+        Most pixels that a network gives a half are the rims of marks that it is sure of, and half of them are damage;
+        marks of which it gives no pixel more are not.
         """
         if not self.marks:
             return confidence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
@@ -131,7 +132,7 @@ class FrdmRestorer:
             confidence = self._calibration.confidence(guidance.matte_logits[0] - doubt, guidance.class_logits[0])
             of_marks = self._calibration.of_marks(confidence)
             if "evidence" not in view.without:
-                alone = SPEAKS_FOR * lone_marks(confidence, view.window[0], view.evidence[0], view.present[0] & ~lonely)
+                alone = SPEAKS_FOR * self._alone(view, confidence, of_marks)
                 confidence, of_marks = torch.maximum(confidence, alone), torch.maximum(of_marks, alone)
         if view.known is not None:
             confidence, of_marks = (torch.maximum(said, view.known[0]) for said in (confidence, of_marks))
@@ -141,6 +142,17 @@ class FrdmRestorer:
             answers = self._painted(view, guidance, confidence, wanted)
         for index, (base, picture) in zip(wanted, answers, strict=True):
             yield Answer(picture, of_marks[index : index + 1], _origin(base, picture))
+
+    @staticmethod
+    def _alone(
+        view: View, confidence: Float[Tensor, "t 1 h w"], of_marks: Float[Tensor, "t 1 h w"]
+    ) -> Bool[Tensor, "t 1 h w"]:
+        """See `lone_marks`; what was added around the patch is none of it."""
+        height, width = view.context.box.height, view.context.box.width
+        inside = np.s_[..., :height, :width]
+        window, evidence = view.window[0][inside], view.evidence[0][inside]
+        found = lone_marks(confidence[inside], of_marks[inside], window, evidence, two_sided(view.present[0]))
+        return functional.pad(found, (0, confidence.shape[-1] - width, 0, confidence.shape[-2] - height))
 
     def _painted(
         self, view: View, guidance: Guidance, confidence: Float[Tensor, "t 1 h w"], wanted: range
@@ -163,6 +175,12 @@ def one_sided(present: Bool[Tensor, t]) -> Bool[Tensor, t]:
     """Which frames of a window have an absent frame beside them."""
     absent = functional.pad(~present, (1, 1))
     return absent[:-2] | absent[2:]
+
+
+def two_sided(present: Bool[Tensor, t]) -> Bool[Tensor, t]:
+    """Which frames of a window have a frame on either side of them."""
+    there = functional.pad(present, (1, 1))
+    return present & there[:-2] & there[2:]
 
 
 def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: Sequence[int], *, coarse: bool) -> list[Base]:

@@ -27,27 +27,29 @@ BARELY = 0.002
 STIRS, HARDLY = 2.5, 0.0005
 """What counts to the crowd: deviations and confidence, as above."""
 CROWD, AROUND = 10, 97
-"""So many of these in a square of so many pixels are the picture's own: it was resampled, or moves out of step."""
+"""More than so many others in a square of so many pixels are picture: it was resampled, or moves out of step."""
 FOLLOWED = 0.7
 """Agreement of forward and backward motion, to both sides, at a pixel that a mark begins at."""
 UNSURE = 0.2
 """Confidence of the network from which a mark is larger than its spikes: what begins there goes on over all of it."""
 FOUND, BESIDE = 0.5, 2
-"""Confidence and pixels: what the network found by itself, and what lies so near to it, is left as it is."""
-SPEAKS_FOR = 0.55
-"""Confidence of a mark found so: just enough to be mended by default, since over half of them are damage."""
+"""Confidence of a mark, and pixels: what the network found by itself, and lies so near to it, is left as it is."""
+SPEAKS_FOR = 0.6
+"""Confidence of a mark found so: enough to be mended by default, since so many of them are damage."""
 
 
 def lone_marks(
     confidence: Float[Tensor, "t 1 h w"],
+    of_marks: Float[Tensor, "t 1 h w"],
     window: Float[Tensor, "t 3 h w"],
     evidence: Float[Tensor, "t e h w"],
     asked: Bool[Tensor, t],
 ) -> Bool[Tensor, "t 1 h w"]:
-    """Small marks that stand against every neighbour, and of which the network says nothing.
+    """Small marks that stand against every neighbour, and that the network would not have mended.
 
     Args:
-        confidence: 0..1, the network's.
+        confidence: 0..1, the network's of each pixel.
+        of_marks: 0..1, that of a mark with such a strongest pixel, which decides.
         window, evidence: As the network takes them, with second neighbours.
         asked: Frames with neighbours on both sides; two of one side are not two witnesses.
     """
@@ -57,16 +59,19 @@ def lone_marks(
         marks = _marks(
             *singles_of(window[index].float().cpu().numpy(), told),
             confidence[index, 0].float().cpu().numpy(),
+            of_marks[index, 0].float().cpu().numpy() >= FOUND,
             told[AGREEMENT].min(axis=0) >= FOLLOWED,
         )
         found[index, 0] = torch.from_numpy(marks).to(found.device)
     return found
 
 
-def _marks(by_all: F32, by_all_but_one: F32, confidence: F32, followed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _marks(
+    by_all: F32, by_all_but_one: F32, confidence: F32, mended: NDArray[np.bool_], followed: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """Of either sign: what hangs together with a pixel that is strong enough, if it is small and no part of a crowd."""
     found = np.zeros(confidence.shape, np.bool_)
-    known = _dilated(confidence >= FOUND, 2 * BESIDE + 1)
+    known = _dilated(mended, 2 * BESIDE + 1)
     crowded = _crowded((np.abs(by_all) > STIRS) & (confidence >= HARDLY) & ~known)
     for sign in (1, -1):
         begun = (sign * by_all > BEGINS) & (confidence >= BARELY) & followed & ~crowded
@@ -85,15 +90,18 @@ def _marks(by_all: F32, by_all_but_one: F32, confidence: F32, followed: NDArray[
 
 
 def _crowded(stirring: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where more than `CROWD` others lie in the square around; beyond the patch they are as many as within."""
+    """Where more than `CROWD` others lie in the square around, or half as many in what of it is in the patch."""
     count, _, stats, middles = cv2.connectedComponentsWithStats(stirring.astype(np.uint8), connectivity=8)
     each = np.zeros(stirring.shape, np.float32)
     small = (stats[:, cv2.CC_STAT_AREA] <= LARGEST) & (np.arange(count) > 0)
     x, y = np.rint(middles[small]).astype(int).T
     np.add.at(each, (y, x), 1)
-    share = cv2.blur(each, (AROUND, AROUND), borderType=cv2.BORDER_CONSTANT)
-    inside = cv2.blur(np.ones_like(each), (AROUND, AROUND), borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(share / inside * AROUND**2 > CROWD + 1)
+    inside = _counted(np.ones_like(each)) / np.float32(AROUND**2)
+    return np.asarray(_counted(each) - 1 > CROWD * np.maximum(inside, 0.5) + 0.01)
+
+
+def _counted(each: F32) -> F32:
+    return np.asarray(cv2.boxFilter(each, -1, (AROUND, AROUND), normalize=False, borderType=cv2.BORDER_CONSTANT))
 
 
 def _dilated(mask: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
