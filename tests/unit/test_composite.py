@@ -93,6 +93,18 @@ def test_thresholds_fall_as_sensitivity_rises() -> None:
     assert values == sorted(values, reverse=True) and values[-1] > 0.05
 
 
+def test_a_defect_ends_near_what_begins_it() -> None:
+    frame = a_frame()
+    frame.codes[40, 5:55] = 0.1 * frame.format.white
+    tiles = proposal(frame)
+    tiles.confidence[40, 5:55] = 0.3
+    tiles.confidence[40, 5:8] = 0.9
+    done = repair(
+        frame, tiles, lambda: {0: net_luma(frame, colour_of(frame))}, colour_of(frame), PLAIN, grain=None, meter=Meter()
+    )
+    assert (done.matte[40, 5:15] == 1).all() and not done.matte[40, 18:].any()
+
+
 @pytest.mark.parametrize(
     ("settings", "fixed"), [({"smallest": 6.0}, False), ({"largest": 3.0}, False), ({"largest": 9.0}, True)]
 )

@@ -12,12 +12,13 @@ from filmrestore.errors import WeightsError
 from filmrestore.frame import Box
 from filmrestore.motion import AGREEMENT, ALL_CHANNELS, CHANNELS, NEXT, PREVIOUS, SECOND, SECOND_VALID, VALID
 from filmrestore.restorers.base import Context, Origin, load_restorer
-from filmrestore.restorers.frdm import base
+from filmrestore.restorers.frdm import base, restorer
 from filmrestore.restorers.frdm.base import FIRES, Base
 from filmrestore.restorers.frdm.base import MARGIN as WIDER
 from filmrestore.restorers.frdm.network import SIZES, FrdmNet
 from filmrestore.restorers.frdm.painting import CORE, MARGIN, _parts
 from filmrestore.restorers.frdm.restorer import FACTS, FrdmRestorer, _origin, one_sided
+from filmrestore.restorers.frdm.singles import SPEAKS_FOR
 from filmrestore.restorers.frdm.weights import load_weights, save_weights
 from filmrestore.settings import RestoreSettings
 
@@ -97,6 +98,26 @@ def test_missing_shipped_weights_are_an_error_that_says_what_to_do(monkeypatch, 
     monkeypatch.setattr("filmrestore.restorers.frdm.weights.FOLDER", tmp_path)
     with pytest.raises(WeightsError, match="install filmrestore again"):
         load_restorer("frdm")
+
+
+def test_marks_are_mended_by_what_such_marks_were_worth_and_lone_ones_for_themselves(monkeypatch, weights):
+    window, context = torch.rand(5, 3, 70, 60, generator=torch.Generator().manual_seed(3)), context_of(70, 60)
+    plain = FrdmRestorer(weights, torch.device("cpu"))(window, context)
+    half = {"calibration": {"marks": [[0.0001, 0.00005], [0.999, 0.4995]]}}
+    of_marks = FrdmRestorer(replace(weights, card=weights.card | half), torch.device("cpu"))
+    doubted = of_marks(window, context)
+    assert plain.matte.max() < 0.99 and torch.allclose(doubted.matte, plain.matte / 2, atol=1e-3)
+    assert torch.equal(doubted.picture, plain.picture)
+
+    def at_the_corner(confidence, *_):
+        found = torch.zeros_like(confidence, dtype=torch.bool)
+        found[..., -3:, -3:] = True
+        return found
+
+    monkeypatch.setattr(restorer, "lone_marks", at_the_corner)
+    found = of_marks(window, context).matte
+    assert (found[..., -3:, -3:] >= SPEAKS_FOR).all()
+    assert torch.equal(found[..., :-3, :], doubted.matte[..., :-3, :])
 
 
 def _wider(mask: torch.Tensor) -> torch.Tensor:

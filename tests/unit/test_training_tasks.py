@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ from filmrestore.cli.train import MODELS
 from filmrestore.errors import Cancelled, InputError, UsageError, WeightsError
 from filmrestore.restorers.divd.restorer import DivdRestorer
 from filmrestore.restorers.divd.restorer import load_weights as load_divd
+from filmrestore.restorers.frdm.calibration import Calibration
 from filmrestore.restorers.prior.network import FilmPrior
 from filmrestore.restorers.restormer.restorer import RestormerRestorer
 from filmrestore.restorers.restormer.restorer import load_weights as load_restormer
 from filmrestore.restorers.stored import load_network
 from filmrestore.restorers.two_stage.segmentation import DefectNet
-from filmrestore.training import Samples, Stage, TrainJob, blur, job_of, train
+from filmrestore.training import Samples, Stage, TrainJob, blur, calibrate, job_of, train
 from filmrestore.training.calibrate import fit_one
 from filmrestore.training.checkpoint import NAME
 from filmrestore.training.footage import Footage, open_footage
@@ -310,3 +312,21 @@ def test_errors_name_what_is_wrong(data: Path, tmp_path: Path) -> None:
         _job("restormer", data, tmp_path, samples=0)
     with pytest.raises(UsageError, match="give a time above 0"):
         _job("restormer", data, tmp_path, budget_s=0.0)
+
+
+def test_marks_are_worth_what_share_of_them_was_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five marks of .8 in a frame: three damage, one none, one neither; the first and the last frame are not asked."""
+    confidence = torch.zeros(5, 1, 32, 32)
+    confidence[:, 0, 4:7, 4:7] = confidence[:, 0, 4:7, 14:17] = 0.8
+    confidence[:, 0, 14:17, 4:7] = confidence[:, 0, 14:17, 14:17] = confidence[:, 0, 24:27, 4:7] = 0.8
+    matte, weight = torch.zeros(5, 1, 32, 32), torch.ones(5, 1, 32, 32)
+    matte[1:4, 0, 4:7, 4:7] = matte[1:4, 0, 4:7, 14:16] = matte[1:4, 0, 24:27, 4:7] = 1
+    weight[1:4, 0, 14:17, 4:5] = 0
+    one = SimpleNamespace(matte=matte, weight=weight, present=(True,) * 5)
+    said = SimpleNamespace(matte_logits=torch.logit(confidence)[None], class_logits=torch.zeros(1, 5, 1, 32, 32))
+    monkeypatch.setattr(calibrate, "guidance_of", lambda _network, _sample: said)
+    plain = Calibration.from_card({}, ("dust",))
+    found = dict(calibrate.fit_marks(plain, None, [one] * 40))  # type: ignore[arg-type, list-item]
+    assert found[0.25] == 0.25
+    assert found[0.8] == pytest.approx(3 / 4, abs=0.01)
+    assert found[0.98] == pytest.approx(0.98) and list(found.values()) == sorted(found.values())
