@@ -16,19 +16,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from filmrestore.metrics import Share
+from filmrestore.metrics import Share, dilate
 from filmrestore.restorers.frdm.calibration import Calibration
 from filmrestore.restorers.frdm.weights import FOLDER, load_weights
 from filmrestore.training import windows
 from filmrestore.training.answers import guidance_of
 from filmrestore.training.clips import Linear
-from filmrestore.training.footage import open_footage
-from filmrestore.training.lookalikes import LOOKALIKES
+from filmrestore.training.footage import Footage, open_footage
+from filmrestore.training.lookalikes import LOOKALIKES, Lookalike
 
 SEED, WINDOWS, MIDDLE, CONFIDENCE = 5000, 24, 2, 0.5
 CHANGED = 0.02
 """Share of its light by which a pixel is changed, to be the lookalike's."""
 RECIPE = windows.Recipe(size=192, evidence_off=0.0, neighbour_off=0.0, lookalikes=1.0, clean=1.0)
+
+
+def drawn(footage: Footage, draw: Lookalike, number: int) -> tuple[windows.Sample, NDArray[np.bool_]]:
+    """A window with that lookalike in it, and which pixels of the middle frame are the lookalike's."""
+    changed: list[NDArray[np.bool_]] = []
+
+    def noted(rng: np.random.Generator, frames: Linear) -> None:
+        before = frames[MIDDLE].copy()
+        draw(rng, frames)
+        more = np.abs(frames[MIDDLE] - before).max(axis=-1)
+        changed.append(more > CHANGED * (before.max(axis=-1) + CHANGED))
+
+    with patch.object(windows, "add_lookalikes", noted):
+        sample = windows.draw_sample(footage, SEED, number, RECIPE)
+    return sample, changed[0]
 
 
 def main() -> None:
@@ -41,25 +56,15 @@ def main() -> None:
     for kind, draw in sorted(LOOKALIKES.items()):
         own, beside = Share(), Share()
         for number in range(WINDOWS):
-            changed: list[NDArray[np.bool_]] = []
-
-            def noted(rng: np.random.Generator, frames: Linear) -> tuple[str, ...]:
-                before = frames[MIDDLE].copy()
-                draw(rng, frames)  # noqa: B023  # called before the loop goes on
-                more = np.abs(frames[MIDDLE] - before).max(axis=-1)
-                changed.append(more > CHANGED * (before.max(axis=-1) + CHANGED))  # noqa: B023
-                return (kind,)  # noqa: B023
-
-            with patch.object(windows, "add_lookalikes", noted):
-                sample = windows.draw_sample(footage, SEED, number, RECIPE)
+            sample, changed = drawn(footage, draw, number)
             if not all(sample.present):
                 continue
             said = guidance_of(weights.net, sample)
             confidence = calibration.confidence(said.matte_logits[0], said.class_logits[0])
-            matte = calibration.of_marks(confidence)[MIDDLE, 0].numpy()
-            taken, near = matte >= CONFIDENCE, cv2.dilate(changed[0].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-            own += Share(int((taken & changed[0]).sum()), int(changed[0].sum()))
-            beside += Share(int((taken & ~near).sum()), int((~near).sum()))
+            taken = calibration.of_marks(confidence)[MIDDLE, 0].numpy() >= CONFIDENCE
+            off = ~dilate(changed)
+            own += Share(int((taken & changed).sum()), int(changed.sum()))
+            beside += Share(int((taken & off).sum()), int(off.sum()))
         print(f"| {kind} | {100 * own.share:.2f} | {100 * beside.share:.3f} |", flush=True)
 
 

@@ -19,6 +19,7 @@ from finding import AREAS, COUNT, FRAMES, RADIUS, around
 from filmrestore import metrics
 from filmrestore.bench.clips import build, choose
 from filmrestore.restorers.frdm.inputs import DEVIATIONS, Shown, planes
+from filmrestore.restorers.frdm.singles import LARGEST
 from filmrestore.training.footage import open_footage
 from filmrestore.training.windows import Recipe, draw_sample
 
@@ -26,7 +27,7 @@ EDGES = (1, 3, 5, 9)
 NAMES = (*(f"mean of {edge} x {edge}" for edge in EDGES), "single pixel, all four", "single pixel, all but one")
 TAKEN = (0.0002, 0.0005)
 AWAY = 6
-SEED, WINDOWS, STRONG, LARGEST = 5000, 400, 4.5, 60
+SEED, WINDOWS, STRONG = 5000, 400, 4.5
 
 
 class Lone:

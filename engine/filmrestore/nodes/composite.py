@@ -254,8 +254,8 @@ def _region(
     )
     strong = (confidence >= limit) | wanted
     reach = max(_SPREAD[0], confidence.shape[1] // _SPREAD[1])
-    far = cv2.distanceTransform((~strong).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > reach
-    weak = ((confidence >= limit * _HYSTERESIS) & ~far) | wanted
+    near = cv2.distanceTransform((~strong).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= reach
+    weak = ((confidence >= limit * _HYSTERESIS) & near) | wanted
     count, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
     has_strong = np.zeros(count, np.bool_)
     has_strong[labels[strong]] = True

@@ -125,7 +125,7 @@ class Restored:
 
     Attributes:
         picture: Clean pixels, net encoding, unclipped; meaningful where the matte is above 0.
-        matte: Calibrated confidence 0..1 that a mark is damage of which no pixel has more than this one.
+        matte: Confidence 0..1, calibrated: that the pixel is damaged, or (frdm) a mark of which no pixel has more.
         origin: An `Origin` per pixel.
     """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
@@ -127,8 +126,7 @@ class FrdmRestorer:
             guidance: Guidance = self._net.guide(
                 view.window, view.evidence, view.present, view.overview, view.box, without=left_out
             )
-            lonely = one_sided(view.present[0])
-            doubt = ONE_SIDED * lonely[:, None, None, None]
+            doubt = ONE_SIDED * one_sided(view.present[0])[:, None, None, None]
             confidence = self._calibration.confidence(guidance.matte_logits[0] - doubt, guidance.class_logits[0])
             of_marks = self._calibration.of_marks(confidence)
             if "evidence" not in view.without:
@@ -149,7 +147,7 @@ class FrdmRestorer:
     ) -> Bool[Tensor, "t 1 h w"]:
         """See `lone_marks`; what was added around the patch is none of it."""
         height, width = view.context.box.height, view.context.box.width
-        inside = np.s_[..., :height, :width]
+        inside = (..., slice(height), slice(width))
         window, evidence = view.window[0][inside], view.evidence[0][inside]
         found = lone_marks(confidence[inside], of_marks[inside], window, evidence, two_sided(view.present[0]))
         return functional.pad(found, (0, confidence.shape[-1] - width, 0, confidence.shape[-2] - height))

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...metrics import dilate
 from ...motion import AGREEMENT
 from .inputs import singles_of
 
@@ -71,10 +72,13 @@ def _marks(
 ) -> NDArray[np.bool_]:
     """Of either sign: what hangs together with a pixel that is strong enough, if it is small and no part of a crowd."""
     found = np.zeros(confidence.shape, np.bool_)
-    known = _dilated(mended, 2 * BESIDE + 1)
-    crowded = _crowded((np.abs(by_all) > STIRS) & (confidence >= HARDLY) & ~known)
+    strong = (np.abs(by_all) > BEGINS) & (confidence >= BARELY) & followed
+    if not strong.any():
+        return found
+    known = dilate(mended, BESIDE)
+    strong &= ~_crowded((np.abs(by_all) > STIRS) & (confidence >= HARDLY) & ~known)
     for sign in (1, -1):
-        begun = (sign * by_all > BEGINS) & (confidence >= BARELY) & followed & ~crowded
+        begun = strong & (sign * by_all > 0)
         if not begun.any():
             continue
         own = begun | (sign * by_all_but_one > GOES_ON)
@@ -85,7 +89,7 @@ def _marks(
         wanted[labels[known]] = False
         wanted &= stats[:, cv2.CC_STAT_AREA] <= LARGEST
         own &= wanted[labels]
-        found |= own | (_dilated(own, 3) & (sign * by_all_but_one > RIM))
+        found |= own | (dilate(own, 1) & (sign * by_all_but_one > RIM))
     return found & ~known
 
 
@@ -102,7 +106,3 @@ def _crowded(stirring: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _counted(each: F32) -> F32:
     return np.asarray(cv2.boxFilter(each, -1, (AROUND, AROUND), normalize=False, borderType=cv2.BORDER_CONSTANT))
-
-
-def _dilated(mask: NDArray[np.bool_], edge: int) -> NDArray[np.bool_]:
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((edge, edge), np.uint8)), np.bool_)
