@@ -10,7 +10,7 @@ constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
 constexpr char settings_digest[] = "45458bd1f9125e15";
 constexpr Method methods[] = {
-    {"frdm", 5, 3},
+    {"frdm", 7, 3},
     {"divd", 4, 2},
     {"iide", 3, 1},
     {"restormer", 1, 1},

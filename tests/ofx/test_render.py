@@ -87,7 +87,7 @@ def test_a_result_that_is_a_box_is_laid_over_the_source(host: Host, engine: Fake
 def test_windows_are_anchored_to_the_scans_frame_numbers(host: Host, engine: FakeEngine) -> None:
     clip = clip_of(0, 40)
     node = host.plugin("FilmRestore").create(Source=clip)
-    for offset, now, wanted in [(1000, 1, range(998, 1003)), (0, 5, range(2, 7)), (-20, 19, range(-4, 1))]:
+    for offset, now, wanted in [(1000, 1, range(997, 1004)), (0, 5, range(1, 8)), (-20, 19, range(-5, 2))]:
         node.set(frame_offset=offset)
         assert node.frames_needed(now)["Source"] == [wanted[0] - offset, wanted[-1] - offset]
         clip.fetched.clear()

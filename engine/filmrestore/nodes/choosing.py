@@ -89,11 +89,17 @@ def is_usable(method: str, backend: str = "torch") -> bool:
 
 
 def windows() -> dict[str, tuple[int, int]]:
-    """(window, keep) of every method, the usual one first; with auto, all frames that what it picks may look at."""
+    """(window, keep) of every method, the usual one first, for hosts that offer frames.
+
+    The window holds all that it may be moved to at a shot's end; that of auto all that what it picks may look at.
+    """
     names = [USUAL, *(name for name in REGISTRY if name != USUAL)]
     known = {name: facts_of(name) for name in names}
     reach = max(known[name].reach for name in PICKED if name in known)
-    return {**{name: (facts.window, facts.keep) for name, facts in known.items()}, AUTO: (2 * reach + 1, 1)}
+    return {
+        **{name: (facts.window + 2 * facts.moves, facts.keep) for name, facts in known.items()},
+        AUTO: (2 * reach + 1, 1),
+    }
 
 
 def _suited(found: Analysis) -> Iterator[tuple[str, str]]:

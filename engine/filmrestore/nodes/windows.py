@@ -57,13 +57,15 @@ def plan_units(
     *,
     window: int,
     keep: int,
+    moves: int = 0,
     repeats: Sequence[int] = (),
 ) -> list[Unit]:
     """The units that restore `wanted`, in the order of the film.
 
     A window starts at a multiple of `keep`, whatever the span, so that any cutting of a reel into chunks gives
     the same windows. It is counted in ranks: what the film shows twice counts once. A window with a cut in its middle
-    becomes one unit for each side.
+    becomes one unit for each side. Where a shot begins or ends among the pictures that a window keeps, the window is
+    moved into the shot, so that its first and last pictures have others beside them.
 
     Args:
         wanted: Frames to restore.
@@ -71,13 +73,25 @@ def plan_units(
         cuts: First frame of every shot but the first, rising.
         window: Pictures seen at once.
         keep: Pictures kept of each window; `window - keep` is even.
+        moves: Pictures that a window is moved by, at most.
         repeats: Frames of the whole reel that repeat the one before them.
     """
     readable_set, ranks = set(readable), Ranks(repeats, cuts)
     groups: dict[tuple[int, int], list[int]] = {}
     for number in sorted(set(wanted)):
         groups.setdefault((ranks.rank(number) // keep, bisect_right(cuts, number)), []).append(number)
-    return [_unit(index, shot, kept, readable_set, cuts, window, keep, ranks) for (index, shot), kept in groups.items()]
+    return [
+        _unit(index, shot, kept, readable_set, cuts, window, keep, moves, ranks)
+        for (index, shot), kept in groups.items()
+    ]
+
+
+def planned(
+    wanted: Sequence[int], readable: Collection[int], cuts: Sequence[int], facts: Facts, repeats: Sequence[int] = ()
+) -> list[Unit]:
+    """`plan_units` of a restorer."""
+    named = {name: getattr(facts, name) for name in ("window", "keep", "moves")}
+    return plan_units(wanted, readable, cuts, repeats=repeats, **named)
 
 
 def unit_of(
@@ -86,7 +100,7 @@ def unit_of(
     """The window that restores `number`, with all of the frames that it restores along with it."""
     ranks = Ranks(repeats, cuts)
     stride = [n for n in available if ranks.rank(n) // facts.keep == ranks.rank(number) // facts.keep]
-    units = plan_units(stride, available, cuts, window=facts.window, keep=facts.keep, repeats=repeats)
+    units = planned(stride, available, cuts, facts, repeats)
     return next(unit for unit in units if number in unit.kept)
 
 
@@ -104,21 +118,46 @@ def _unit(
     cuts: Sequence[int],
     window: int,
     keep: int,
+    moves: int,
     ranks: Ranks,
 ) -> Unit:
-    first = index * keep
-    start = first - (window - keep) // 2
-    copies = [ranks.frames(rank) for rank in range(start, start + window)]
-    choices = tuple(tuple(n for n in same if n in readable and bisect_right(cuts, n) == shot) for same in copies)
+    def shown(start: int) -> tuple[tuple[range, ...], tuple[tuple[int, ...], ...]]:
+        copies = tuple(ranks.frames(rank) for rank in range(start, start + window))
+        there = (tuple(n for n in same if n in readable and bisect_right(cuts, n) == shot) for same in copies)
+        return copies, tuple(there)
+
+    first, before = index * keep, (window - keep) // 2
+    start = first - before
+    moved = _moved([bool(same) for same in shown(start)[1]], before, moves)
+    copies, choices = shown(start + moved)
     return Unit(
         name=f"{first:+08d}.{shot}",
         kept=tuple(kept),
-        slots=tuple(ranks.rank(n) - first for n in kept),
+        slots=tuple(ranks.rank(n) - first - moved for n in kept),
         numbers=tuple(same.start for same in copies),
         choices=choices,
         sources=_sources(choices),
         present=tuple(map(bool, choices)),
     )
+
+
+def _moved(there: Sequence[bool], before: int, most: int) -> int:
+    """Places that a window is moved by, so that fewer of those that it keeps lie beyond the shot.
+
+    Args:
+        there: Which of its pictures there are.
+        before: Pictures that it shows before those that it keeps, and after them.
+        most: Places, at most.
+    """
+    if not any(there):
+        return 0
+    missing_first = there.index(True) - before
+    missing_last = there[::-1].index(True) - before
+    if missing_first > 0 >= missing_last:
+        return min(missing_first, most)
+    if missing_last > 0 >= missing_first:
+        return -min(missing_last, most)
+    return 0
 
 
 def without(unit: Unit, broken: Collection[int]) -> Unit:

@@ -59,6 +59,7 @@ class Facts:
         whole: Longest edge of the small whole frames that it wants beside a patch, px; 0 where it wants none, as it
             should: every patch then depends on all of the frame.
         rebuilds: Whether it has a guess at what no neighbour of a lost frame shows: it is a `Rebuilder`.
+        moves: Frames that a window is moved by, at most, where a shot begins or ends among those that it keeps.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Facts:
     cause: Cause | Literal[""] = ""
     whole: int = 0
     rebuilds: bool = False
+    moves: int = 0
 
     @property
     def reach(self) -> int:

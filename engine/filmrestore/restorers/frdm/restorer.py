@@ -25,6 +25,7 @@ FACTS = Facts(
     name="frdm",
     window=5,
     keep=3,
+    moves=1,
     patch=256,
     overlap=32,
     needs=frozenset(),
