@@ -15,6 +15,7 @@ class MedianRestorer:
         name="median",
         window=5,
         keep=3,
+        moves=1,
         patch=48,
         overlap=16,
         needs=frozenset(),

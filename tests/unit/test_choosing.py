@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from filmrestore.nodes.choosing import AUTO, PICKED, choose, is_usable, windows
 from filmrestore.nodes.estimate import plan
 from filmrestore.nodes.job import RestoreJob
 from filmrestore.nodes.restore import restore
+from filmrestore.nodes.windows import unit_of
 from filmrestore.protocol import window_of
 from filmrestore.restorers.base import REGISTRY, facts_of
 from filmrestore.settings import RestoreSettings
@@ -117,10 +119,9 @@ def test_missing_weights_make_a_method_unusable(tmp_path: Path, monkeypatch: pyt
 def test_hosts_offer_auto_every_frame_that_a_picked_method_may_look_at() -> None:
     known = windows()
     assert next(iter(known)) == RestoreSettings().method and set(known) == {*REGISTRY, AUTO}
-    for number in range(30):
-        offered = set(window_of(number, *known[AUTO]))
-        for name in PICKED:
-            assert set(window_of(number, *known[name])) <= offered
+    for name, cuts, number in product(PICKED, ((), (7,), (7, 9)), range(30)):
+        unit = unit_of(number, range(30), cuts, facts_of(name))
+        assert set(unit.sources) <= set(window_of(number, *known[name])) & set(window_of(number, *known[AUTO]))
 
 
 @pytest.mark.parametrize(("grain", "least"), [(0.0, 0.75), (0.02, 0.45)])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from filmrestore.colour import Colour, open_colour
 from filmrestore.frame import Format, Frame
-from filmrestore.nodes.composite import Repair, net_luma, repair, threshold, view
+from filmrestore.nodes.composite import RIM, Repair, net_luma, repair, threshold, view
 from filmrestore.nodes.lines import Lines
 from filmrestore.nodes.meter import Meter
 from filmrestore.nodes.tiles import Blended
@@ -77,6 +78,20 @@ def test_marks_go_in_every_depth_and_the_rest_keeps_its_bits(dtype: str, bits: i
     outside = done.matte == 0
     assert np.array_equal(done.codes[outside], frame.picture()[outside])
     assert done.codes.dtype == frame.codes.dtype
+
+
+def test_a_repair_has_a_rim_of_one_pixel_that_it_changes_in_part() -> None:
+    frame = a_frame()
+    marks = np.zeros((2, 50, 60), np.float32)
+    marks[0][DARK] = marks[1][LIGHT] = 1
+    rims = [(cv2.dilate(mark, np.ones((3, 3))) > 0) & (mark == 0) for mark in marks]
+    for rim, level in zip(rims, (0.4, 0.6), strict=True):
+        frame.codes[rim] = level * frame.format.white
+    done = run(frame)
+    assert (done.matte[marks.any(axis=0)] == 1).all() and not done.matte[~(marks.any(axis=0) | rims[0] | rims[1])].any()
+    for rim in rims:
+        assert np.allclose(done.matte[rim], RIM)
+        assert np.allclose(np.abs(done.codes[rim] / frame.format.white - 0.5), 0.1 * (1 - RIM), atol=1e-3)
 
 
 @pytest.mark.parametrize("sensitivity", [0.0, 0.2])

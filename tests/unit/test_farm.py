@@ -23,7 +23,7 @@ from filmrestore.fixes import Ledger
 from filmrestore.media import open_shot, parse_span
 from filmrestore.nodes.estimate import plan
 from filmrestore.nodes.job import RestoreJob
-from filmrestore.nodes.windows import plan_units
+from filmrestore.nodes.windows import units_for
 from filmrestore.restorers.base import REGISTRY
 from filmrestore.restorers.frdm.restorer import FACTS
 from filmrestore.settings import RestoreSettings
@@ -54,7 +54,7 @@ def test_every_chunk_sees_the_windows_of_one_whole_run(
 ) -> None:
     def windows(part: set[int] | tuple[int, ...]) -> list[Any]:
         readable = [n for n in range(-60, 420) if n % 7 and min(part) - handles <= n <= max(part) + handles]
-        return plan_units([n for n in part if n % 7], readable, cuts, window=FACTS.window, keep=FACTS.keep)
+        return units_for(FACTS, [n for n in part if n % 7], readable, cuts)
 
     frames = {n for n in frames if n % 7} or {1}
     chunks = cut_chunks(frames, cuts, keep=FACTS.keep, size=size)

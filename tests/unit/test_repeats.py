@@ -270,7 +270,7 @@ def test_any_chunk_has_the_windows_of_the_whole(
     marks, frames = tuple(sorted(cuts)), range(first, first + count)
     ranks = Ranks(repeats, marks)
 
-    units = plan_units(frames, frames, marks, window=5, keep=3, repeats=repeats)
+    units = plan_units(frames, frames, marks, window=5, keep=3, moves=1, repeats=repeats)
     whole = {n: unit for unit in units for n in unit.kept}
     assert set(whole) == set(frames)
     for part in ([n for n in frames if n < chop], [n for n in frames if n >= chop]):
@@ -278,7 +278,7 @@ def test_any_chunk_has_the_windows_of_the_whole(
             continue
         low, high = ranks.rank(part[0]) - handles, ranks.rank(part[-1]) + handles
         near = [n for n in frames if low <= ranks.rank(n) <= high]
-        for unit in plan_units(part, near, marks, window=5, keep=3, repeats=repeats):
+        for unit in plan_units(part, near, marks, window=5, keep=3, moves=1, repeats=repeats):
             for number, slot in zip(unit.kept, unit.slots, strict=True):
                 same = whole[number]
                 assert (unit.name, unit.numbers, unit.choices) == (same.name, same.numbers, same.choices)
@@ -407,7 +407,7 @@ def test_a_repeat_whose_own_file_changed_is_made_again_alone(scan: str, analysis
     assert restore(changed).restored == 1
     path = tmp_path / "scan/shot.1003.png"
     write_image(path, read_codes(path))
-    assert restore(changed).restored == 4  # its window, with 1004
+    assert restore(changed).restored == 6  # its window, with 1004, and that of the shot's first frames
 
 
 def damaged(scan: str, folder: Path, *numbers: int) -> str:

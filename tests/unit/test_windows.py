@@ -42,9 +42,12 @@ def test_a_window_that_may_move_is_moved_into_the_shot() -> None:
     assert last.name == "+0000009.0"
 
 
-def test_a_shot_that_a_window_keeps_all_of_stays_where_it_is() -> None:
-    [unit] = units([7], range(100), cuts=(7, 8), moves=1)
-    assert unit.sources == (7,) * 5 and unit.present == (False, False, True, False, False) and unit.slots == (1,)
+def test_where_a_window_would_show_no_more_of_the_shot_it_stays() -> None:
+    for number, slot in ((6, 0), (7, 1), (8, 2)):
+        [unit] = units([number], range(100), cuts=(number, number + 1), moves=1)
+        assert unit.sources == (number,) * 5 and unit.slots == (slot,) and unit.numbers == (5, 6, 7, 8, 9)
+    [unit] = units([7, 8], range(100), cuts=(7, 9), moves=1)
+    assert unit.sources == (7, 7, 7, 8, 8) and unit.slots == (1, 2)
 
 
 def test_a_window_that_keeps_all_that_it_shows_may_not_move() -> None:

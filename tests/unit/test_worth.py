@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from filmrestore.grain import GrainModel, stock, synthesise, worthwhile
+from filmrestore.nodes.composite import RIM
 
 Pixels = NDArray[np.float32]
 SHAPE = (64, 80)
@@ -51,7 +52,7 @@ def _scene(model: GrainModel, strength: float, size: int = 3, blur: float = 0.0)
     light = cv2.GaussianBlur(mark, (0, 0), blur) if blur else mark
     rim = cv2.dilate(mark, np.ones((3, 3)))
     net = truth + np.float32(strength) * light[..., None]
-    matte = (mark + rim) / np.float32(2)
+    matte = mark + (rim - mark) * np.float32(RIM)
     return Scene(net, plate, truth, matte, rim, np.zeros(SHAPE, bool), model)
 
 

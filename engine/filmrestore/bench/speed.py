@@ -105,7 +105,7 @@ def _run(work: Path, job: RestoreJob) -> Measured:
 
 
 def _size(size: str, options: BenchOptions) -> dict[str, Any]:
-    """From the middle of a shot: cold, then warm (results deleted, tiles kept), then the classical peer."""
+    """From the middle of a shot: cold, warm (results deleted, tiles kept), preview, and the classical peer."""
     width, height = map(int, size.split("x"))
     frames = options.frames or SIZES[size]
     work = options.out_dir / "work" / size
@@ -118,6 +118,8 @@ def _size(size: str, options: BenchOptions) -> dict[str, Any]:
     cold = _run(work, job)
     _clear(work, "result", "matte", "ledger")
     warm = _run(work, job)
+    _clear(work, "result", "matte", "ledger", "cache")
+    preview = _run(work, dataclasses.replace(job, settings=RestoreSettings(quality="preview")))
     peer = _peer(work / "scan", range(FIRST, FIRST + min(frames, 3)))
     _clear(work.parent, work.name)
     stages = cold.report["seconds_by_stage"]
@@ -128,6 +130,8 @@ def _size(size: str, options: BenchOptions) -> dict[str, Any]:
         "warm_s": warm.work_s / frames,
         "cold_cpu_s": cold.cpu_s / frames,
         "warm_cpu_s": warm.cpu_s / frames,
+        "preview_s": preview.work_s / frames,
+        "preview_cpu_s": preview.cpu_s / frames,
         "start_up_s": cold.start_up_s,
         "stages_s": {stage: seconds / frames for stage, seconds in stages.items()},
         "warm_stages_s": {stage: s / frames for stage, s in warm.report["seconds_by_stage"].items()},
@@ -230,6 +234,8 @@ HEAD = (
     "cold, CPU s",
     "warm, wall s",
     "warm, CPU s",
+    "preview, wall s",
+    "preview, CPU s",
     "warm / rest",
     "tiles (warm)",
     "mc-median, CPU s",
@@ -252,6 +258,8 @@ def _markdown(figures: dict[str, Any]) -> str:
                 f"{f['cold_cpu_s']:.2f}",
                 f"{f['warm_s']:.2f}",
                 f"{f['warm_cpu_s']:.2f}",
+                f"{f['preview_s']:.2f}",
+                f"{f['preview_cpu_s']:.2f}",
                 f"{f['warm_share']:.2f}",
                 f"{f['tiles']} ({f['warm_tiles_computed']})",
                 f"{f['peer_cpu_s']:.2f}",

@@ -29,6 +29,7 @@ Far = Callable[[F32, NDArray[np.bool_]], Shares]
 _LUMA = np.array([0.2722287, 0.6740818, 0.0536895], np.float32)  # AP1 luminance (ACES TB-2014-004)
 _REACH = 48  # pixels, at least, that a thing may have moved between two frames; a part of a frame moves as the whole
 _HYSTERESIS = 0.5  # a defect spreads to where the confidence is half of what it takes to begin one
+RIM = 2 / 3  # of a repair, on the pixel around it: the scanner's blur has taken a part of the mark there
 _SPREAD = 8, 80  # px, and shares of the width: no farther from what begins it than the larger of the two
 
 
@@ -276,12 +277,12 @@ def _size_fits(box: Box, area: int, settings: RestoreSettings) -> bool:
 
 
 def _matte(region: NDArray[np.bool_], support: NDArray[np.bool_], settings: RestoreSettings) -> F32:
-    """The region, wider by the setting, and half of a repair on the one pixel around it."""
+    """The region, wider by the setting, and part of a repair on the one pixel around it."""
     core = region.astype(np.uint8)
     radius = round(settings.grow)
     core = np.asarray(cv2.dilate(core, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))))
     rim = np.asarray(cv2.dilate(core, np.ones((3, 3), np.uint8)))
-    matte = (core.astype(np.float32) + rim.astype(np.float32)) / np.float32(2)
+    matte = core + (rim - core) * np.float32(RIM)
     matte[~support] = 0
     return matte
 

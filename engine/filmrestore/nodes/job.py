@@ -28,7 +28,7 @@ from ..wide.plan import is_wide
 from .far import FarPlan
 from .ranks import Ranks
 from .resuming import check_overwrite, check_stopped
-from .windows import Unit, planned
+from .windows import Unit, units_for
 
 Progress = Callable[[str, int, int], None]
 _LOOK_S = 0.5  # between looks at the stop, while another process makes the analysis
@@ -335,7 +335,7 @@ def units_of(
     last = ranks.frames(ranks.rank(max(shot.frames)) + handles).stop - 1
     readable = [n for n in shot.available if first <= n <= last and n not in lost]
     wanted = [n for n in shot.frames if n not in lost]
-    units = planned(wanted, readable, cuts, facts, repeats)
+    units = units_for(facts, wanted, readable, cuts, repeats)
     if far is None:
         return units
     there = frozenset(readable if is_held(job.settings) else shot.available).difference(lost)

@@ -65,7 +65,7 @@ def plan_units(
     A window starts at a multiple of `keep`, whatever the span, so that any cutting of a reel into chunks gives
     the same windows. It is counted in ranks: what the film shows twice counts once. A window with a cut in its middle
     becomes one unit for each side. Where a shot begins or ends among the pictures that a window keeps, the window is
-    moved into the shot, so that its first and last pictures have others beside them.
+    moved into the shot, if it shows more of it there: its first and last pictures are to have others beside them.
 
     Args:
         wanted: Frames to restore.
@@ -86,12 +86,11 @@ def plan_units(
     ]
 
 
-def planned(
-    wanted: Sequence[int], readable: Collection[int], cuts: Sequence[int], facts: Facts, repeats: Sequence[int] = ()
+def units_for(
+    facts: Facts, wanted: Sequence[int], readable: Collection[int], cuts: Sequence[int], repeats: Sequence[int] = ()
 ) -> list[Unit]:
-    """`plan_units` of a restorer."""
-    named = {name: getattr(facts, name) for name in ("window", "keep", "moves")}
-    return plan_units(wanted, readable, cuts, repeats=repeats, **named)
+    """`plan_units` for a restorer."""
+    return plan_units(wanted, readable, cuts, window=facts.window, keep=facts.keep, moves=facts.moves, repeats=repeats)
 
 
 def unit_of(
@@ -100,7 +99,7 @@ def unit_of(
     """The window that restores `number`, with all of the frames that it restores along with it."""
     ranks = Ranks(repeats, cuts)
     stride = [n for n in available if ranks.rank(n) // facts.keep == ranks.rank(number) // facts.keep]
-    units = planned(stride, available, cuts, facts, repeats)
+    units = units_for(facts, stride, available, cuts, repeats)
     return next(unit for unit in units if number in unit.kept)
 
 
@@ -121,43 +120,37 @@ def _unit(
     moves: int,
     ranks: Ranks,
 ) -> Unit:
-    def shown(start: int) -> tuple[tuple[range, ...], tuple[tuple[int, ...], ...]]:
-        copies = tuple(ranks.frames(rank) for rank in range(start, start + window))
-        there = (tuple(n for n in same if n in readable and bisect_right(cuts, n) == shot) for same in copies)
-        return copies, tuple(there)
-
-    first, before = index * keep, (window - keep) // 2
-    start = first - before
-    moved = _moved([bool(same) for same in shown(start)[1]], before, moves)
-    copies, choices = shown(start + moved)
+    first = index * keep
+    start = first - (window - keep) // 2 - moves
+    copies = [ranks.frames(rank) for rank in range(start, start + window + 2 * moves)]
+    there = [tuple(n for n in same if n in readable and bisect_right(cuts, n) == shot) for same in copies]
+    moved = _moved([bool(same) for same in there], window, keep, moves)
+    part = slice(moves + moved, moves + moved + window)
+    choices = tuple(there[part])
     return Unit(
         name=f"{first:+08d}.{shot}",
         kept=tuple(kept),
         slots=tuple(ranks.rank(n) - first - moved for n in kept),
-        numbers=tuple(same.start for same in copies),
+        numbers=tuple(same.start for same in copies[part]),
         choices=choices,
         sources=_sources(choices),
         present=tuple(map(bool, choices)),
     )
 
 
-def _moved(there: Sequence[bool], before: int, most: int) -> int:
-    """Places that a window is moved by, so that fewer of those that it keeps lie beyond the shot.
+def _moved(there: Sequence[bool], window: int, keep: int, most: int) -> int:
+    """Places that a window is moved by: where it shows the most of the shot, and still keeps what is there to be kept.
 
     Args:
-        there: Which of its pictures there are.
-        before: Pictures that it shows before those that it keeps, and after them.
-        most: Places, at most.
+        there: Which pictures there are, from `most` before the window on to `most` after it.
+        window, keep, most: As `plan_units` has them.
     """
-    if not any(there):
+    before = most + (window - keep) // 2
+    kept = [place for place, one in enumerate(there[before : before + keep]) if one]
+    if not kept:
         return 0
-    missing_first = there.index(True) - before
-    missing_last = there[::-1].index(True) - before
-    if missing_first > 0 >= missing_last:
-        return min(missing_first, most)
-    if missing_last > 0 >= missing_first:
-        return -min(missing_last, most)
-    return 0
+    moves = range(max(-most, kept[-1] - keep + 1), min(most, kept[0]) + 1)
+    return max(moves, key=lambda move: (sum(there[most + move : most + move + window]), -abs(move)))
 
 
 def without(unit: Unit, broken: Collection[int]) -> Unit:

@@ -80,7 +80,7 @@ class Facts:
 
     @property
     def reach(self) -> int:
-        """Frames beyond a span that its ends are judged by."""
+        """Frames beyond a span that its ends are judged by; a window that is moved looks no farther."""
         return self.keep - 1 + (self.window - self.keep) // 2
 
 

@@ -35,7 +35,7 @@ FACTS = Facts(
     purpose="dirt, dust, scratches and blotches in running film: takes from neighbour frames what a mark hides",
 )
 
-ONE_SIDED = 2.5
+ONE_SIDED = 1.75
 """What logits are lowered by where a neighbour is not there: two frames of one side are not two witnesses."""
 INVENTED = 0.04
 """Net units: a pixel that the sampler moved by more than this, grain apart, is generated."""
