@@ -25,10 +25,10 @@ def worthwhile(
 ) -> Float32:
     """The matte without marks that the grain hides, and without the pixels around a mark that hold nothing of it.
 
-    A mark's rim is repaired in part, since the scanner's blur spreads a defect beyond what is found of it. Where the scan
-    does not differ there from the clean picture, in the mark's own colour and by more than grain does, nothing was
-    spread. And a whole mark that a repair would change by less than the grain about it differs from pixel to pixel is
-    either no damage or none that can be seen.
+    A mark's rim is repaired in part, since the scanner's blur spreads a defect beyond what is found of it. Where the
+    scan does not differ there from the clean picture, in the mark's own colour and by more than grain does, nothing
+    was spread. And a whole mark that a repair would change by less than the grain about it differs from pixel to pixel
+    is either no damage or none that can be seen.
 
     Args:
         net: The scan, shape (h, w, 3), net.
