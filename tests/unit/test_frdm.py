@@ -19,7 +19,7 @@ from filmrestore.restorers.frdm.network import SIZES, FrdmNet
 from filmrestore.restorers.frdm.painting import CORE, MARGIN, _parts
 from filmrestore.restorers.frdm.restorer import FACTS, FrdmRestorer, _origin, one_sided
 from filmrestore.restorers.frdm.singles import SPEAKS_FOR
-from filmrestore.restorers.frdm.weights import load_weights, save_weights
+from filmrestore.restorers.frdm.weights import FOLDER, load_weights, save_weights
 from filmrestore.settings import RestoreSettings
 
 
@@ -98,6 +98,13 @@ def test_missing_shipped_weights_are_an_error_that_says_what_to_do(monkeypatch, 
     monkeypatch.setattr("filmrestore.restorers.frdm.weights.FOLDER", tmp_path)
     with pytest.raises(WeightsError, match="install filmrestore again"):
         load_restorer("frdm")
+
+
+def test_the_larger_network_ships_beside_the_default_one():
+    for name, prior in (("frdm-s", ""), ("frdm-m", "frdm-m")):
+        shipped = load_weights(FOLDER / prior / FACTS.weights)
+        assert tuple(shipped.net.config.widths) == SIZES[name]["widths"]
+        assert load_restorer("frdm", prior=prior).weights_hash == shipped.digest
 
 
 def test_marks_are_mended_by_what_such_marks_were_worth_and_lone_ones_for_themselves(monkeypatch, weights):

@@ -70,7 +70,9 @@ def test_neither_narrower_nor_more_than_twice_as_wide(width):
 
 @pytest.mark.parametrize("size", [HALF_AS_WIDE_AGAIN], indirect=True)
 def test_the_command_writes_weights_that_a_run_starts_from(monkeypatch, tmp_path, capsys, size):
-    save_weights(small_net(), tmp_path / "narrow.safetensors", {"figures": {"final": {}}, "licence": "ours"})
+    save_weights(
+        small_net(), tmp_path / "narrow.safetensors", {"figures": {"final": {}}, "run": {"hours": 2}, "licence": "ours"}
+    )
     said = [
         "widen",
         "--weights",
@@ -84,4 +86,4 @@ def test_the_command_writes_weights_that_a_run_starts_from(monkeypatch, tmp_path
     assert widen.main() == 0 and "train --start" in capsys.readouterr().out
     wide = load_weights(tmp_path / "wide.safetensors")
     assert tuple(wide.net.config.widths) == HALF_AS_WIDE_AGAIN
-    assert wide.card["licence"] == "ours" and "figures" not in wide.card
+    assert wide.card["licence"] == "ours" and wide.card["run"] == {"hours": 2} and "figures" not in wide.card

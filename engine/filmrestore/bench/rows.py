@@ -55,6 +55,8 @@ NAMES = (
 
 ABLATED = {f"frdm-without-{one.name}": one.settings for one in modules("shipped")}
 """Rows that are only measured when they are asked for: "frdm-final" with one module off."""
+ASIDE = {**ABLATED, "frdm-m": {"prior": "frdm-m"}}
+"""All of those, the larger network among them: settings that differ from "frdm-final"."""
 
 
 def choose_rows(options: BenchOptions) -> tuple[list[Row], list[str]]:
@@ -64,8 +66,8 @@ def choose_rows(options: BenchOptions) -> tuple[list[Row], list[str]]:
         UsageError: an unknown row.
     """
     for name in options.rows:
-        if name not in (*NAMES, *ABLATED):
-            raise UsageError(f"no row {name!r}: choose from {', '.join((*NAMES, *ABLATED))}")
+        if name not in (*NAMES, *ASIDE):
+            raise UsageError(f"no row {name!r}: choose from {', '.join((*NAMES, *ASIDE))}")
     wanted = options.rows or NAMES
     rows: list[Row] = []
     missing: list[str] = []
@@ -151,14 +153,14 @@ def code_digest(*parts: str) -> str:
 def weights_hash() -> str:
     """Of everything in filmrestore/weights; "" where there is nothing."""
     digest = xxhash.xxh3_64()
-    files = sorted((Path(__file__).parents[1] / "weights").glob("*.safetensors"))
+    files = sorted((Path(__file__).parents[1] / "weights").rglob("*.safetensors"))
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest() if files else ""
 
 
 def _frdm(row: str, options: BenchOptions) -> Method:
-    changes = ABLATED.get(row, {"quality": row.split("-")[1]})
+    changes = ASIDE.get(row, {"quality": row.split("-")[1]})
 
     def run(clip: Clip, folder: Path) -> Answer:
         return restore_as_user(clip.scan, folder, RestoreSettings.from_dict(dict(changes)), options.device)

@@ -217,8 +217,8 @@ def main() -> int:
 
     def work() -> str:
         narrow = load_weights(asked.weights)
-        kept = {name: narrow.card[name] for name in ("data", "licence") if name in narrow.card}
-        save_weights(widened(narrow.net, asked.size), asked.to, {**kept, "widened": asked.weights.name})
+        kept = {name: narrow.card[name] for name in ("run", "data", "licence") if name in narrow.card}
+        save_weights(widened(narrow.net, asked.size), asked.to, kept)
         return f"{asked.to}: {asked.size}, to be trained on with train --start"
 
     return finished(work)

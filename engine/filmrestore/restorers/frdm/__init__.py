@@ -17,8 +17,9 @@ def load(device: torch.device, backend: str = "torch", *, prior: str = "") -> Re
     Args:
         device: Where it runs.
         backend: "torch", "onnx", or "auto": see `runtime.backend_for`.
-        prior: "" for the shipped weights; a folder with a frdm.safetensors, as training exports it; or a folder of
-            a video diffusion model, as diffusers saves it (docs/models/frdm-full.md).
+        prior: "" for the shipped weights; "frdm-m" for those of the larger network that are shipped, too; a folder
+            with a frdm.safetensors, as training exports it; or a folder of a video diffusion model, as diffusers saves
+            it (docs/models/frdm-full.md).
 
     Raises:
         WeightsError: they are missing, damaged, or do not go together.
@@ -32,11 +33,11 @@ def load(device: torch.device, backend: str = "torch", *, prior: str = "") -> Re
     from .weights import FOLDER, load_weights
 
     precision = precision_of(device)
-    folder = Path(prior) if prior else FOLDER
-    if not prior or (folder / FACTS.weights).is_file():
+    folder = next((one for one in (FOLDER / prior, Path(prior)) if (one / FACTS.weights).is_file()), None)
+    if not prior or folder is not None:
         backend = backend_for(backend, device, precision)
         precision = precision if backend == "torch" else "float32"
-        return FrdmRestorer(load_weights(folder / FACTS.weights), device, precision, backend=backend)
+        return FrdmRestorer(load_weights((folder or FOLDER) / FACTS.weights), device, precision, backend=backend)
     if backend not in (AUTO, "torch"):
         raise UsageError(
             f"the full-size model in {prior} runs on torch and not on {backend!r}: choose --backend auto or torch, or "
