@@ -96,6 +96,9 @@ def context_of(height: int, width: int, x0: int = 0, y0: int = 0, **settings: ob
 
 def test_missing_shipped_weights_are_an_error_that_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr("filmrestore.restorers.frdm.weights.FOLDER", tmp_path)
+    (tmp_path / "here").mkdir()
+    save_weights(small_net(), tmp_path / "here" / FACTS.weights, {})
+    monkeypatch.chdir(tmp_path / "here")  # what lies where it is called from is nobody's prior
     with pytest.raises(WeightsError, match="install filmrestore again"):
         load_restorer("frdm")
 

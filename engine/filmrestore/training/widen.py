@@ -39,6 +39,11 @@ class Channels:
     share: Tensor
     again: Tensor
 
+    @property
+    def old(self) -> int:
+        """How many there were."""
+        return int((~self.again).sum())
+
     @classmethod
     def doubled(cls, old: int, new: int) -> Channels:
         """`new` of `old` channels, some twice, drawn from torch's random state."""
@@ -56,7 +61,7 @@ class Channels:
         first, sources = 0, []
         for part in parts:
             sources.append(part.source + first)
-            first += int(part.source.max()) + 1
+            first += part.old
         return cls(
             torch.cat(sources), torch.cat([part.share for part in parts]), torch.cat([part.again for part in parts])
         )
@@ -158,7 +163,7 @@ def _in_time(wide: TemporalAttention, narrow: TemporalAttention, channels: Chann
     wide.codes.copy_(narrow.codes[..., channels.source])
     wide.bias.copy_(narrow.bias)
     _layer(wide.qkv, narrow.qkv, Channels.joined([inner] * 3), channels)
-    _part_queries(wide.qkv, inner, len(narrow.norm.weight))
+    _part_queries(wide.qkv, inner)
     _layer(wide.out, narrow.out, channels, inner)
 
 
@@ -167,7 +172,7 @@ def _fusion(wide: GlobalFusion, narrow: GlobalFusion, channels: Channels) -> Non
     _norm(wide.norm, narrow.norm, channels)
     _norm(wide.token_norm, narrow.token_norm, channels)
     _layer(wide.query, narrow.query, inner, channels)
-    _part_queries(wide.query, inner, len(narrow.norm.weight))
+    _part_queries(wide.query, inner)
     _layer(wide.key_value, narrow.key_value, Channels.joined([inner] * 2), channels)
     _layer(wide.out, narrow.out, channels, inner)
 
@@ -175,14 +180,14 @@ def _fusion(wide: GlobalFusion, narrow: GlobalFusion, channels: Channels) -> Non
 def _inner(narrow: TemporalAttention | GlobalFusion, channels: Channels) -> Channels:
     """Channels within heads, as many more as there are more outside."""
     heads = narrow.heads
-    within = Channels.doubled(int(channels.source.max() + 1) // heads, len(channels.source) // heads)
+    within = Channels.doubled(channels.old // heads, len(channels.source) // heads)
     return Channels.joined([within] * heads)
 
 
-def _part_queries(layer: nn.Linear, inner: Channels, old: int) -> None:
+def _part_queries(layer: nn.Linear, inner: Channels) -> None:
     """Where queries and keys are there twice, their products are to add up to what they were, over a wider root."""
     width = len(inner.source)
-    parted = inner.share * (width / old) ** 0.5
+    parted = inner.share * (width / inner.old) ** 0.5
     layer.weight[:width] *= parted[:, None]
     layer.bias[:width] *= parted
 

@@ -33,11 +33,13 @@ def load(device: torch.device, backend: str = "torch", *, prior: str = "") -> Re
     from .weights import FOLDER, load_weights
 
     precision = precision_of(device)
-    folder = next((one for one in (FOLDER / prior, Path(prior)) if (one / FACTS.weights).is_file()), None)
-    if not prior or folder is not None:
+    folder = FOLDER / prior
+    if prior and not (folder / FACTS.weights).is_file():
+        folder = Path(prior)
+    if not prior or (folder / FACTS.weights).is_file():
         backend = backend_for(backend, device, precision)
         precision = precision if backend == "torch" else "float32"
-        return FrdmRestorer(load_weights((folder or FOLDER) / FACTS.weights), device, precision, backend=backend)
+        return FrdmRestorer(load_weights(folder / FACTS.weights), device, precision, backend=backend)
     if backend not in (AUTO, "torch"):
         raise UsageError(
             f"the full-size model in {prior} runs on torch and not on {backend!r}: choose --backend auto or torch, or "
