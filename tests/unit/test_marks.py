@@ -14,7 +14,7 @@ from scratched import frame_of
 from film import read_codes, write_image
 from filmrestore.analysis import Analysis, LastingMark
 from filmrestore.analysis.marks import View
-from filmrestore.analysis.ridges import reduced
+from filmrestore.analysis.ridges import reduced, reduction
 from filmrestore.analysis.standing import MarkFinder
 from filmrestore.colour import encode_net, open_colour
 from filmrestore.fixes import Ledger
@@ -264,7 +264,7 @@ def test_the_map_covers_the_mark_and_little_else(step: int) -> None:
         away = LastingMark(first=8, last=13, polarity="dark", views=(), certainty=0.97)
         assert mark_map(frame, [away], open_colour(frame.format, colourspace="scene_linear")) is None
     else:
-        assert reduced(np.zeros((20, 4097, 3), np.uint8)).shape == (10, 2048, 3)
+        assert reduced(np.zeros((20, 4097, 3), np.uint8), reduction(4097)).shape == (10, 2048, 3)
 
 
 def test_a_mark_is_joined_across_where_it_is_narrowest() -> None:

@@ -115,7 +115,7 @@ class _Reel:
         self._cuts.add(frame.number, small)
         self._repeats.add(frame.number, picture)
         self._scratches.add(frame.number, self._colour.to_net(strips_of(picture)).mean(axis=2))
-        self._marks.add(frame.number, luma_of(picture, self._colour))
+        self._marks.add(frame.number, luma_of(picture, reduction(picture.shape[1]), self._colour))
         self._samples.add(frame.number, picture)
 
     def _half(self, picture: Codes) -> Float32:

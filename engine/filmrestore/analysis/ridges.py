@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..colour import Colour
 from ..frame import Codes
+from ..motion import channel_mean
 from ..scenes import averageable
 
 Float32 = NDArray[np.float32]
@@ -29,9 +30,8 @@ def reduction(width: int) -> int:
     return 1 if width <= WIDEST else round(width / 2048)
 
 
-def reduced(picture: Codes) -> Codes:
-    """The frame with `reduction` squared pixels averaged to one; itself where they are as many."""
-    step = reduction(picture.shape[1])
+def reduced(picture: Codes, step: int) -> Codes:
+    """The picture with `step` squared pixels averaged to one."""
     if step == 1:
         return picture
     size = (picture.shape[1] // step, picture.shape[0] // step)
@@ -52,9 +52,9 @@ def strips_of(picture: Codes) -> Codes:
     return np.asarray(strips[:, :whole].reshape(len(rows), whole // step, step, -1).mean(axis=2), np.float32)
 
 
-def luma_of(picture: Codes, colour: Colour) -> Float32:
-    """Net luminance of a whole frame, finite, at the size at which marks are looked for: `reduced`."""
-    net = colour.to_net(reduced(picture)).mean(axis=2)
+def luma_of(picture: Codes, step: int, colour: Colour) -> Float32:
+    """Net luminance of a frame or a part of it, finite, at the size at which marks are looked for: `reduced`."""
+    net = channel_mean(colour.to_net(reduced(picture, step)))
     return np.asarray(np.nan_to_num(net, posinf=0, neginf=0), np.float32)
 
 

@@ -81,13 +81,18 @@ def hidden(net: Float32, mended: Float32, matte: Float32, model: GrainModel) -> 
         taken = np.nan_to_num(mended[box])
         change = np.where((matte[box] > 0)[..., None], np.nan_to_num(net[box]) - taken, np.float32(0))
         weight = (matte[box] > 0).astype(np.float32)
-        most = np.abs(change).max(axis=2, keepdims=True).repeat(3, axis=2)
-        power = _power(most, weight, _WINDOW, _weights(weight, _WINDOW))[..., 0]
-        grain = np.square(np.maximum(model.deviation_at(taken).max(axis=2), np.float32(1e-4)))
+        most = _strongest(np.abs(change))
+        power = np.maximum(cv2.blur(most * most * weight, (_WINDOW, _WINDOW)) / _weights(weight, _WINDOW)[..., 0], 0)
+        grain = np.square(np.maximum(_strongest(model.deviation_at(taken)), np.float32(1e-4)))
         weak, strong = _STRONG
         share = np.clip((np.sqrt(power / grain) - np.float32(weak)) / np.float32(strong - weak), 0, 1)
         out[box][region.inside] = share[region.inside]
     return out
+
+
+def _strongest(layers: Float32) -> Float32:
+    """The greatest of the three layers, (h, w); numpy's own maximum along them takes nine times as long."""
+    return np.asarray(np.maximum(np.maximum(layers[..., 0], layers[..., 1]), layers[..., 2]))
 
 
 def _damage(difference: Float32, noise: Float32, shares: tuple[float, ...], matte: Float32, beside: Float32) -> Float32:

@@ -15,10 +15,11 @@ from ..fixes.guard import is_large_thing_elsewhere, is_moving_picture, is_standi
 from ..fixes.model import bit_pattern
 from ..frame import Box, Codes, Frame
 from ..grain import GrainModel, hidden, regrain, show_through, worthwhile
+from ..grain.regions import regions
 from ..restorers.base import Origin
 from ..settings import RestoreSettings
 from .far_fill import Shares
-from .line_repair import join, shine
+from .line_repair import ALONG, WIDEST, join, shine
 from .lines import Lines
 from .meter import Meter
 from .tiles import Blended
@@ -328,15 +329,20 @@ def _lined(
         The answer, and the lines that it mends.
     """
     recovered = (blended.origin == Origin.RECOVERED) & line
-    sound = np.nan_to_num(np.where((repaired | recovered)[..., None], blended.picture, net))
-    clean, joined = join(sound, (line & ~recovered) | ~finite)
-    joined &= line & ~recovered
-    line = joined | recovered
-    scan = np.nan_to_num(net)
-    picture = np.where(line[..., None], shine(scan, np.where(line[..., None], clean, scan), line), blended.picture)
-    return replace(
-        blended, picture=picture, origin=np.where(joined, np.uint8(Origin.INTERPOLATED), blended.origin)
-    ), line
+    laid = repaired | recovered
+    picture, origin, mended = blended.picture.copy(), blended.origin.copy(), np.zeros_like(line)
+    for region in regions(line, WIDEST + ALONG):
+        box = region.box.slices
+        scan = np.nan_to_num(net[box])
+        sound = np.where(laid[box][..., None], np.nan_to_num(blended.picture[box]), scan)
+        clean, joined = join(sound, (line[box] & ~recovered[box]) | ~finite[box])
+        known = (line[box] & joined) | recovered[box]
+        shone = shine(scan, np.where(known[..., None], clean, scan), known)
+        mine = region.inside & known
+        picture[box][mine] = shone[mine]
+        origin[box][mine & ~recovered[box]] = Origin.INTERPOLATED
+        mended[box] |= mine
+    return replace(blended, picture=picture, origin=origin), mended
 
 
 def _finite(scan: Codes) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Indices = NDArray[np.integer]
 
 WIDEST = 24
 """Columns: the sides of anything wider know nothing of its middle."""
@@ -29,30 +30,28 @@ def join(picture: F32, lines: Mask) -> tuple[F32, Mask]:
     Returns:
         A new picture, and where it is filled: lines wider than `WIDEST` are left.
     """
-    aside, widths = _joined(picture, lines)
-    along, heights = (np.swapaxes(plane, 0, 1) for plane in _joined(np.swapaxes(picture, 0, 1), lines.T))
-    upright = widths <= heights
-    filled = lines & (np.minimum(widths, heights) <= WIDEST)
-    clean = np.where(upright[..., None], aside, along)
-    return np.where(filled[..., None], clean, picture), filled
+    rows, columns = np.nonzero(lines)
+    aside, widths = _across(picture, lines, rows, columns)
+    along, heights = _across(np.swapaxes(picture, 0, 1), lines.T, columns, rows)
+    fits = np.minimum(widths, heights) <= WIDEST
+    joined, filled = picture.copy(), np.zeros_like(lines)
+    at = rows[fits], columns[fits]
+    joined[at] = np.where((widths <= heights)[:, None], aside, along)[fits]
+    filled[at] = True
+    return joined, filled
 
 
-def _joined(picture: F32, lines: Mask) -> tuple[F32, NDArray[np.intp]]:
-    """Lines filled row by row from what is left and right of them, and how wide each is there."""
+def _across(picture: F32, lines: Mask, rows: Indices, at: Indices) -> tuple[F32, Indices]:
+    """What is left and right of pixels of lines, joined, (n, 3), and how wide the lines are there, (n,)."""
     width = lines.shape[1]
-    columns = np.arange(width)
-    left = np.maximum.accumulate(np.where(lines, -1, columns), axis=1)
-    right = np.minimum.accumulate(np.where(lines, width, columns)[:, ::-1], axis=1)[:, ::-1]
-    rows, at = np.nonzero(lines & ((left >= 0) | (right < width)))
-    first, last = left[rows, at], right[rows, at]
-    share = ((at - first) / (last - first)).astype(np.float32)
-    share[first < 0], share[last >= width] = 1, 0  # at the frame's border there is one side
-    one, other = picture[rows, np.maximum(first, 0)], picture[rows, np.minimum(last, width - 1)]
-    joined = picture.copy()
-    joined[rows, at] = one * (1 - share[:, None]) + other * share[:, None]
-    widths = right - left - 1
-    widths[(left < 0) & (right >= width)] = 2 * max(lines.shape)
-    return joined, widths
+    columns = np.arange(width, dtype=np.int32)
+    first = np.maximum.accumulate(np.where(lines, np.int32(-1), columns), axis=1)[rows, at]
+    after = np.minimum.accumulate(np.where(lines, np.int32(width), columns)[:, ::-1], axis=1)[:, ::-1][rows, at]
+    share = ((at - first) / (after - first)).astype(np.float32)
+    share[first < 0], share[after >= width] = 1, 0  # at the frame's border there is one side
+    one, other = picture[rows, np.maximum(first, 0)], picture[rows, np.minimum(after, width - 1)]
+    widths = np.where((first < 0) & (after >= width), WIDEST + 2 * max(lines.shape), after - first - 1)
+    return one * (1 - share[:, None]) + other * share[:, None], widths
 
 
 def shine(scan: F32, clean: F32, lines: Mask) -> F32:
@@ -71,6 +70,7 @@ def shine(scan: F32, clean: F32, lines: Mask) -> F32:
     share = cv2.blur(weight, size)
     added = cv2.blur((scan - clean) * weight[..., None], size)
     added /= np.maximum(share, np.float32(1e-3))[..., None]
-    through = np.clip(np.float32(1.5) - np.abs(added).max(axis=2) / np.float32(OPAQUE), 0, 1) * weight
+    strongest = np.maximum.reduce(cv2.split(np.abs(added)))
+    through = np.clip(np.float32(1.5) - strongest / np.float32(OPAQUE), 0, 1) * weight
     through[share < np.float32(RUNS)] = 0  # of a spot, what it adds is its own shape
     return np.asarray(clean + through[..., None] * (scan - added - clean), np.float32)

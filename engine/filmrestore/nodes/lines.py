@@ -13,7 +13,8 @@ from ..analysis import LastingMark, LastingScratch
 from ..analysis.columns import CERTAIN, KNOTS
 from ..colour import Colour
 from ..fixes.guard import THROUGH
-from ..frame import Frame
+from ..frame import Box, Frame
+from ..motion import channel_mean
 from ..settings import RestoreSettings
 from .marks import mark_map
 from .windows import Unit
@@ -148,7 +149,7 @@ def line_map(frame: Frame, scratches: Iterable[LastingScratch], colour: Colour) 
         if right - left <= 2 * half * 0.6:  # the line has left the frame
             continue
         # A part of the picture keeps its own codes, and averages of the net encoding are those of the analysis.
-        part = colour.to_net(np.ascontiguousarray(frame.picture()[:, left:right])).mean(axis=2)
+        part = channel_mean(colour.to_net(frame.picture(Box(x0=left, y0=0, x1=right, y1=height))))
         tube = _straight(np.nan_to_num(part, posinf=0, neginf=0), columns - left, half)
         shown = _shown(tube, scratch, scale)
         rows, offsets = np.nonzero(shown)

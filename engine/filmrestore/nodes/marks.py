@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis import LastingMark
-from ..analysis.ridges import luma_of
+from ..analysis.ridges import luma_of, reduction
 from ..colour import Colour
-from ..frame import Frame
+from ..frame import Box, Frame
 
 F32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -44,15 +44,16 @@ def mark_map(frame: Frame, marks: Iterable[LastingMark], colour: Colour) -> F32 
     here = [(mark, pixels) for mark, pixels in here if len(pixels[0])]
     if not here:
         return None
-    luma = luma_of(frame.picture(), colour)
-    plane: F32 = np.zeros(luma.shape, np.float32)
+    step = reduction(width)
+    bottom, right = height // step, width // step
+    plane: F32 = np.zeros((bottom, right), np.float32)
     for mark, (rows, columns) in here:
-        inside = (rows >= 0) & (rows < luma.shape[0]) & (columns >= 0) & (columns < luma.shape[1])
+        inside = (rows >= 0) & (rows < bottom) & (columns >= 0) & (columns < right)
         if not inside.any():
             continue
         y0, x0 = (max(0, int(at[inside].min()) - _REACH) for at in (rows, columns))
-        y1, x1 = (int(at[inside].max()) + _REACH + 1 for at in (rows, columns))
-        part = luma[y0:y1, x0:x1]
+        y1, x1 = (min(end, int(at[inside].max()) + _REACH + 1) for at, end in ((rows, bottom), (columns, right)))
+        part = luma_of(frame.picture(Box(x0=x0 * step, y0=y0 * step, x1=x1 * step, y1=y1 * step)), step, colour)
         crest = np.zeros(part.shape, np.uint8)
         crest[rows[inside] - y0, columns[inside] - x0] = 1
         sign = 1 if mark.polarity == "light" else -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -137,6 +137,7 @@ class _Run:
         )
         workers = min(job.threads, self.restorer.facts.keep)
         self._finishers = stack.enter_context(ThreadPoolExecutor(workers, "finish"))
+        self._finishing: dict[int, tuple[Future[Made], float]] = {}
         self._made: set[int] = set()
         self._asked = frozenset(self.shot.frames)
         self._told: set[int] = set()  # broken frames beside the span, each told once
@@ -172,7 +173,10 @@ class _Run:
         todo = self._not_done(units)
         while todo:
             pairs = zip(todo, [*todo[1:], None], strict=True)
-            busy = [unit for unit, following in pairs if not self._took(unit, following)]
+            try:
+                busy = [unit for unit, following in pairs if not self._took(unit, following)]
+            finally:
+                self._collect()
             self._writer.flush()
             self._claims.release()
             todo = self._not_done(busy)
@@ -193,7 +197,7 @@ class _Run:
             if following is not None:
                 self._reader.ahead([*unit.frames, *following.frames])
             self._one_unit(mine)
-        self._claims.release(self._writer.unwritten)
+        self._claims.release({*self._writer.unwritten, *self._finishing})
         self._tell()
         return True
 
@@ -220,7 +224,10 @@ class _Run:
         return number in self._made or self._results.has(number, self._inputs.digest(number, unit))
 
     def _one_unit(self, unit: Unit) -> None:
-        """Restores one window; what fails is dealt with as `on_error` says."""
+        """Restores one window; what fails is dealt with as `on_error` says.
+
+        Its last frames are finished while the next window's tiles are at work, and written by `_collect`.
+        """
         unit = self._readable_part(unit)
         if not unit.kept:
             return
@@ -235,17 +242,22 @@ class _Run:
         share_s = (perf_counter() - started) / len(unit.kept)
         keep = self.restorer.facts.keep
         for start in range(0, len(unit.kept), keep):  # with repeats there are more, and each holds a whole result
-            jobs = {
-                number: self._finishers.submit(self._mender.finished, number, seen, blended[number])
+            self._collect()
+            self._finishing = {
+                number: (self._finishers.submit(self._mender.finished, number, seen, blended[number]), share_s)
                 for number in unit.kept[start : start + keep]
             }
-            for number, job in jobs.items():
-                try:
-                    made = job.result()
-                except (InputError, MemoryError) as error:
-                    self._failed((number,), mapped(error))
-                    continue
-                self._write(made, share_s)
+
+    def _collect(self) -> None:
+        """Writes the frames that are being finished."""
+        finishing, self._finishing = self._finishing, {}
+        for number, (job, share_s) in finishing.items():
+            try:
+                made = job.result()
+            except (InputError, MemoryError) as error:
+                self._failed((number,), mapped(error))
+                continue
+            self._write(made, share_s)
 
     def _readable_part(self, unit: Unit) -> Unit:
         """The unit without frames that cannot be read: their neighbours stand in for them.
