@@ -25,6 +25,7 @@ from ..patches import Blend, blend_weight, overview, overview_samples, patch_gri
 from ..restorers.base import Context, Origin, Restored, Restorer
 from ..settings import RestoreSettings
 from .meter import Meter
+from .proxy import Proxy
 from .whole import Whole, whole_frames
 from .windows import Unit
 
@@ -105,9 +106,12 @@ class TileMaker:
 
     def boxes(self, full: tuple[int, int]) -> list[Box]:
         """The patches of a frame of size `full`, those outside the region of interest left out."""
-        facts = self._restorer.facts
-        grid = patch_grid(*full, facts.patch, facts.overlap)
+        facts, step = self._restorer.facts, self._step(full)
+        grid = patch_grid(*full, facts.patch * step, facts.overlap * step)
         return [box for box in grid if self._roi is None or box.meets(self._roi)]
+
+    def _step(self, full: tuple[int, int]) -> int:
+        return self._restorer.facts.step(full[1], self._settings)
 
     def blend(
         self, unit: Unit, frames: Mapping[int, Frame], maps: Mapping[int, F32] | None = None
@@ -134,7 +138,7 @@ class TileMaker:
         matte = {slot: Blend(full, 1) for slot in seen}
         picture = {slot: Blend(full, 3) for slot in slots}
         origin = {slot: np.zeros(full, np.uint8) for slot in slots}
-        overlap = self._restorer.facts.overlap
+        overlap = self._restorer.facts.overlap * self._step(full)
         for box, tile in zip(boxes, self._tiles(unit, frames, boxes, small, whole, maps), strict=True):
             weight = blend_weight(box, full, overlap)
             for slot in seen:
@@ -205,22 +209,24 @@ class TileMaker:
         if self._cache is not None and (tile := self._cache.get(key)) is not None:
             self._meter.count(cached=True)
             return tile
+        proxy = Proxy(self._step((form.height, form.width)))
         with self._meter.stage("colour"):
-            nets = {n: self._colour.to_net(crop) for n, crop in crops.items()}
+            nets = {n: self._colour.to_net(proxy.picture(crop)) for n, crop in crops.items()}
             window = torch.from_numpy(np.stack([nets[n] for n in unit.sources]).transpose(0, 3, 1, 2).copy())
         context = Context(
             frames=unit.numbers,
             present=unit.present,
-            box=box,
-            full=(form.height, form.width),
+            box=proxy.box(box),
+            full=proxy.size((form.height, form.width)),
             overview=torch.from_numpy(small),
             settings=self._settings,
-            matte=None if known is None else _stack_maps(known, unit, box),
+            matte=None if known is None else _stack_maps(known, unit, proxy, box),
             whole=None if whole is None else torch.from_numpy(whole.frames),
             whole_matte=None if whole is None or whole.matte is None else torch.from_numpy(whole.matte),
             timed=self._meter.add,
         )
-        tile = _to_tile(self._restorer(window, context), margin=_MARGIN + int(np.ceil(self._settings.grow)))
+        restored = proxy.enlarged(self._restorer(window, context), (box.height, box.width))
+        tile = _to_tile(restored, margin=_MARGIN + int(np.ceil(self._settings.grow)))
         self._meter.count(cached=False)
         if self._cache is not None:
             self._cache.put(key, tile)
@@ -251,9 +257,9 @@ class TileMaker:
         return digest.hexdigest()
 
 
-def _stack_maps(known: Mapping[int, F32], unit: Unit, box: Box) -> torch.Tensor:
+def _stack_maps(known: Mapping[int, F32], unit: Unit, proxy: Proxy, box: Box) -> torch.Tensor:
     empty = np.zeros((box.height, box.width), np.float32)
-    return torch.from_numpy(np.stack([known.get(n, empty) for n in unit.sources])[:, None])
+    return torch.from_numpy(np.stack([proxy.map(known.get(n, empty)) for n in unit.sources])[:, None])
 
 
 def _to_tile(restored: Restored, margin: int) -> Tile:

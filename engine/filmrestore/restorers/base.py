@@ -60,6 +60,8 @@ class Facts:
             should: every patch then depends on all of the frame.
         rebuilds: Whether it has a guess at what no neighbour of a lost frame shows: it is a `Rebuilder`.
         moves: Frames that a window is moved by, at most, where a shot begins or ends among those that it keeps.
+        proxy: About how many columns of a frame previews look at: larger frames are averaged to a half, a third, a
+            quarter. 0 where previews look at the frame as it is.
     """
 
     name: str
@@ -77,11 +79,16 @@ class Facts:
     whole: int = 0
     rebuilds: bool = False
     moves: int = 0
+    proxy: int = 0
 
     @property
     def reach(self) -> int:
         """Frames beyond a span that its ends are judged by; a window that is moved looks no farther."""
         return self.keep - 1 + (self.window - self.keep) // 2
+
+    def step(self, width: int, settings: RestoreSettings) -> int:
+        """Columns of a frame of that width that become one of those that the restorer is shown."""
+        return max(1, round(width / self.proxy)) if self.proxy and settings.quality == "preview" else 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..errors import UsageError
 from .base import Settings, choice, number, switch, text, word_list
 
-FRDM_MODULES = ("evidence", "recovery", "guidance", "prompt", "fusion", "texture", "temporal", "global")
+FRDM_MODULES = ("evidence", "recovery", "guidance", "prompt", "fusion", "texture", "temporal", "half", "global")
 """Modules of frdm that can be switched off; docs/models/frdm.md says what each is."""
 
 

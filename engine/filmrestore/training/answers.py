@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from ..motion import evidence
 from ..restorers.frdm.base import bases
 from ..restorers.frdm.calibration import Calibration
 from ..restorers.frdm.guidance import Guidance
 from ..restorers.frdm.network import FrdmNet
 from ..restorers.frdm.sampler import sample_bridge
+from ..restorers.frdm.scales import halved, joined
+from ..restorers.frdm.view import padded
 from .batches import stack
 from .validation import Answer
 from .windows import Sample
 
 
 def guidance_of(network: FrdmNet, sample: Sample) -> Guidance:
-    """The guidance branch's answer to one sample, a batch of one."""
+    """The guidance branch's answer to one sample, a batch of one; its logits are those of both its looks."""
     batch = stack([sample])
+    small = halved(sample.scan)
+    seen = torch.from_numpy(evidence(small.numpy(), sample.present, seconds=True)) * bool(sample.evidence.any())
     with torch.no_grad():
-        return network.guide(batch.scan, batch.evidence, batch.present, batch.overview, batch.box)
+        guidance = network.guide(batch.scan, batch.evidence, batch.present, batch.overview, batch.box)
+        half = network.guide(padded(small)[None], padded(seen)[None], batch.present, batch.overview, batch.box)
+    return replace(guidance, matte_logits=joined(guidance.matte_logits[0], half.matte_logits[0])[None])
 
 
 def network_answer(network: FrdmNet, calibration: Calibration | None = None, *, sampler: bool = False) -> Answer:

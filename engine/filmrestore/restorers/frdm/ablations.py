@@ -42,6 +42,7 @@ MODULES: tuple[Ablation, ...] = (
     _without("fusion", "Global Frame Fusion: tokens of the whole frame"),
     _without("texture", "Texture Reconstruction: 3D spectrum"),
     _without("temporal", "Temporal Module: attention over the frames"),
+    _without("half", "second look at half the size", in_paper=False),
     _without("global", "global residual: the low-resolution result leads the sampler"),
     Ablation(name="sampler", module="diffusion sampler", settings={"quality": "preview"}, in_paper=True),
     Ablation(name="neighbours", module="window of frames", settings={"temporal_radius": 0}, in_paper=True),

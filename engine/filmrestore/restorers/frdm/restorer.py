@@ -17,6 +17,7 @@ from .calibration import Calibration
 from .exported import running
 from .guidance import Guidance
 from .painting import painted
+from .scales import joined
 from .singles import SPEAKS_FOR, lone_marks
 from .view import View, contained
 from .weights import Weights
@@ -26,6 +27,7 @@ FACTS = Facts(
     window=5,
     keep=3,
     moves=1,
+    proxy=1024,
     patch=256,
     overlap=32,
     needs=frozenset(),
@@ -123,12 +125,14 @@ class FrdmRestorer:
         """Confidence, picture and origin of the wanted frames of the view."""
         final = view.context.settings.quality == "final"
         left_out = view.without if self._painter is None else frozenset()  # what finds damage is no part of a painter
+        smaller = None if "half" in view.without else view.halved()
         with view.context.stage("guidance"):
-            guidance: Guidance = self._net.guide(
-                view.window, view.evidence, view.present, view.overview, view.box, without=left_out
-            )
+            guidance = self._guidance(view, left_out)
+            logits = guidance.matte_logits[0]
+            if smaller is not None:
+                logits = joined(logits, self._guidance(smaller, left_out).matte_logits[0])
             doubt = ONE_SIDED * one_sided(view.present[0])[:, None, None, None]
-            confidence = self._calibration.confidence(guidance.matte_logits[0] - doubt, guidance.class_logits[0])
+            confidence = self._calibration.confidence(logits - doubt, guidance.class_logits[0])
             of_marks = self._calibration.of_marks(confidence)
             if "evidence" not in view.without:
                 alone = SPEAKS_FOR * self._alone(view, confidence, of_marks)
@@ -141,6 +145,12 @@ class FrdmRestorer:
             answers = self._painted(view, guidance, confidence, wanted)
         for index, (base, picture) in zip(wanted, answers, strict=True):
             yield Answer(picture, of_marks[index : index + 1], _origin(base, picture))
+
+    def _guidance(self, view: View, left_out: frozenset[str]) -> Guidance:
+        guidance: Guidance = self._net.guide(
+            view.window, view.evidence, view.present, view.overview, view.box, without=left_out
+        )
+        return guidance
 
     @staticmethod
     def _alone(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,6 +15,7 @@ from ..base import Context
 from .fill import fill
 from .network import MULTIPLE
 from .noise import noise
+from .scales import halved
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,7 @@ class View:
         """The `chosen` frames of the window."""
         frames = slice(chosen.start, chosen.stop)
         present = context.present[frames]
-        with context.stage("motion"):
-            shown = (False,) * len(present) if "evidence" in without else present
-            seen = torch.from_numpy(evidence(window[frames].numpy(), shown, seconds=True))
+        seen = _evidence(window[frames], present, context, without)
         box, (height, width) = context.box, context.full
         relative = [box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height]
         return cls(
@@ -64,12 +63,31 @@ class View:
             known=None if context.matte is None else padded(context.matte[frames])[None].to(device),
         )
 
+    def halved(self) -> View:
+        """The same at half the size, without what is known of defects."""
+        height, width = self.context.box.height, self.context.box.width
+        window = halved(self.window[0, ..., :height, :width].cpu())
+        present = tuple(bool(there) for there in self.present[0])
+        seen = _evidence(window, present, self.context, self.without)
+        device = self.window.device
+        return replace(
+            self, window=padded(window)[None].to(device), evidence=padded(seen)[None].to(device), known=None
+        )
+
     def noise(self, index: int, part: Box) -> Float[Tensor, "1 3 h w"]:
         """Noise of a part of the patch in frame `index`."""
         x, y = self.context.box.x0, self.context.box.y0
         absolute = Box(x0=x + part.x0, y0=y + part.y0, x1=x + part.x1, y1=y + part.y1)
         drawn = noise(self.context.settings.seed, self.numbers[index], absolute)
         return torch.from_numpy(drawn)[None].to(self.window.device)
+
+
+def _evidence(
+    window: Float[Tensor, "t 3 h w"], present: tuple[bool, ...], context: Context, without: frozenset[str]
+) -> Float[Tensor, "t 14 h w"]:
+    with context.stage("motion"):
+        shown = (False,) * len(present) if "evidence" in without else present
+        return torch.from_numpy(evidence(window.numpy(), shown, seconds=True))
 
 
 def contained(window: Float[Tensor, "t 3 h w"], finite: Bool[Tensor, "t 1 h w"]) -> Float[Tensor, "t 3 h w"]:
