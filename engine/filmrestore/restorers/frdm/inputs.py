@@ -231,7 +231,7 @@ def _planes_of(frame: F32, told: F32, which: Shown, shares: Mapping[int, F32]) -
 
 
 def _folded(planes: F32) -> Float[Tensor, "1 c4 h2 w2"]:
-    """What `folded` gives of (c, h, w), in half of its time: two pixels of a row are moved as one number."""
+    """What `folded` gives of (c, h, w), in two thirds of its time: two pixels of a row are moved as one number."""
     pixels = mixed(torch.from_numpy(planes))
     pairs = pixels.view({2: torch.int32, 4: torch.float64}[pixels.itemsize]).numpy()
     merged = cv2.merge([pair[row::2] for pair in pairs for row in (0, 1)])
