@@ -202,6 +202,8 @@ def match_tone(
     groups = np.split(ordered, np.cumsum(np.bincount(places, minlength=TONES))[:-1])
     levels = np.array([_median(group) if group.size else 0.0 for group in groups])
     levels = np.clip(np.sign(levels) * np.maximum(np.abs(levels) - TONE_DOUBT, 0), -LEVEL_BOUND, LEVEL_BOUND)
+    if not levels.any():
+        return warped
     offset = np.interp(tone, 0.5 * (edges[:-1] + edges[1:]), levels).astype(np.float32)
     matched = repeated(offset, warped.shape[2])
     matched += warped
@@ -231,11 +233,14 @@ def match_level(
     """`warped` moved to the brightness of `centre`: a smooth, bounded offset, blind to small defects."""
     height, width, channels = warped.shape
     cells = (-(-width // LEVEL_CELL), -(-height // LEVEL_CELL))
-    bounded = np.clip((centre - warped) * repeated(valid, channels), -LEVEL_BOUND, LEVEL_BOUND)
+    bounded = centre - warped
+    bounded *= repeated(valid, channels)
+    np.clip(bounded, -LEVEL_BOUND, LEVEL_BOUND, out=bounded)
     mean = cv2.resize(bounded, cells, interpolation=cv2.INTER_AREA).reshape(cells[1], cells[0], channels)
     middle = np.dstack([cv2.medianBlur(np.ascontiguousarray(mean[..., channel]), 5) for channel in range(channels)])
     offset = cv2.resize(cv2.blur(middle, (3, 3)), (width, height), interpolation=cv2.INTER_LINEAR)
-    level: Float32[Array, "h w c"] = warped + offset.reshape(warped.shape)
+    level: Float32[Array, "h w c"] = offset.reshape(warped.shape)
+    level += warped
     return level
 
 
@@ -251,11 +256,8 @@ def _repair_under_spikes(
     spike = (np.minimum(abs(before), abs(after)) > SPIKE) & (before * after > 0)
     if not spike.any():
         return fields
-    dirty = cv2.dilate(spike.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    repaired = {b: field.copy() for b, field in fields.items()}
-    for b, field in fields.items():
-        repaired[b][dirty] = _surroundings(field, dirty)[dirty]
-    return repaired
+    dirty = cv2.dilate(spike.view(np.uint8), np.ones((9, 9), np.uint8))
+    return {b: cv2.copyTo(_surroundings(field, dirty), dirty, field.copy()) for b, field in fields.items()}
 
 
 def _smooth(luma: Float32[Array, "h w"]) -> Float32[Array, "h w"]:
@@ -263,11 +265,11 @@ def _smooth(luma: Float32[Array, "h w"]) -> Float32[Array, "h w"]:
     return smooth
 
 
-def _surroundings(field: Float32[Array, "h w 2"], dirty: Array) -> Float32[Array, "h w 2"]:
-    """Normalised blur (sigma 6 px) of the vectors outside `dirty`."""
+def _surroundings(field: Float32[Array, "h w 2"], dirty: UInt8[Array, "h w"]) -> Float32[Array, "h w 2"]:
+    """Normalised blur (sigma 6 px) of the vectors where `dirty` is 0."""
     height, width = dirty.shape
     small = (max(1, width // 4), max(1, height // 4))
-    weight = (~dirty).astype(np.float32)
+    weight = (dirty == 0).astype(np.float32)
     weighted = field * cv2.merge((weight, weight))
     total = cv2.GaussianBlur(cv2.resize(weighted, small, interpolation=cv2.INTER_AREA), (0, 0), 1.5)
     share = cv2.GaussianBlur(cv2.resize(weight, small, interpolation=cv2.INTER_AREA), (0, 0), 1.5)

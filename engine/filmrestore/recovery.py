@@ -72,8 +72,8 @@ def recover(
         present: Which frames are real; the others give nothing.
         wanted: Frames to recover, by their place in the window.
     """
-    whole = frames.copy()
-    whole[holes] = fills[holes]
+    masks = holes.view(np.uint8)
+    whole = [cv2.copyTo(fill, mask, frame.copy()) for fill, mask, frame in zip(fills, masks, frames, strict=True)]
     motion = _Motion([luma8(frame) for frame in whole], present)
     for centre in wanted:
         neighbours = [

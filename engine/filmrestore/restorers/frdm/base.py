@@ -71,13 +71,15 @@ def bases(
     if not neighbours:
         present = torch.zeros_like(present)
     answers = _recovered(window, fill(window, holes.float()), damaged, present, asked) if asked else iter(())
+    wide = [index for index in asked if coarse and bool(large(inside[index : index + 1]).any())]
+    led = _coarse(window, damaged, present, wide) if wide else iter(())
     for index in wanted:
         scan, hole = window[index : index + 1], inside[index : index + 1]
         if index not in asked:
             yield untouched(scan)
             continue
         picture, trust = next(answers)
-        small = _coarse(window, damaged, present, index) if coarse and bool(large(hole).any()) else None
+        small = next(led) if index in wide else None
         yield Base(torch.where(hole, picture.to(scan.device), scan), trust.to(scan.device) * hole, hole, small)
 
 
@@ -109,9 +111,9 @@ def spread(mask: Bool[Tensor, "t 1 h w"], radius: int) -> Bool[Tensor, "t 1 h w"
 
 
 def _coarse(
-    window: Float[Tensor, "t 3 h w"], damaged: Bool[Tensor, "t 1 h w"], present: Bool[Tensor, t], index: int
-) -> Float[Tensor, "1 3 h w"]:
-    """The frame recovered at a quarter of its size: motion across holes that are wider than its search."""
+    window: Float[Tensor, "t 3 h w"], damaged: Bool[Tensor, "t 1 h w"], present: Bool[Tensor, t], wanted: Sequence[int]
+) -> Iterator[Float[Tensor, "1 3 h w"]]:
+    """The wanted frames recovered at a quarter of their size: motion across holes that are wider than its search."""
     small, holes = functional.avg_pool2d(window, COARSER), functional.max_pool2d(damaged.float(), COARSER)
-    picture, _ = next(_recovered(small, fill(small, holes), holes > 0, present, [index]))
-    return functional.interpolate(picture.to(window.device), scale_factor=COARSER, mode="bilinear")
+    for picture, _ in _recovered(small, fill(small, holes), holes > 0, present, wanted):
+        yield functional.interpolate(picture.to(window.device), scale_factor=COARSER, mode="bilinear")

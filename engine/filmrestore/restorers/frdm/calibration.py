@@ -73,6 +73,13 @@ class Calibration:
         if not self.marks:
             return confidence
         at, shares = (confidence.new_tensor(part) for part in zip(*self.marks, strict=True))
-        above = torch.bucketize(confidence, at).clamp(1, len(at) - 1)
-        part = (confidence - at[above - 1]) / (at[above] - at[above - 1])
-        return shares[above - 1] + part * (shares[above] - shares[above - 1])
+
+        def share(confidence: Tensor, above: Tensor | int) -> Tensor:
+            part = (confidence - at[above - 1]) / (at[above] - at[above - 1])
+            return shares[above - 1] + part * (shares[above] - shares[above - 1])
+
+        found = share(confidence, 1)
+        beyond = confidence > at[1]  # few pixels, and it takes long to look up each one's place on the curve
+        some = confidence[beyond]
+        found[beyond] = share(some, torch.bucketize(some, at).clamp(max=len(at) - 1))
+        return found

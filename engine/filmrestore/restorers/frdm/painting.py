@@ -47,8 +47,9 @@ def painted(
 ) -> dict[int, Float[Tensor, "1 3 h w"]]:
     """Every base's picture, and of what the sampler makes of it a share, block by block where that is above 0."""
     shares = {index: _unseen(base, confidence[index : index + 1]) for index, base in bases.items()}
-    pictures = {index: base.picture.clone() for index, base in bases.items()}
     blocks = [Block(index, core, around) for index, share in shares.items() for core, around in _parts(share[0, 0] > 0)]
+    asked = {block.frame for block in blocks}
+    pictures = {index: base.picture.clone() if index in asked else base.picture for index, base in bases.items()}
     for some in _batches(blocks, bases):
         for block, clean in zip(some, _walked(net, view, guidance, bases, some), strict=True):
             core, around = block.core, block.around

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
@@ -96,7 +97,7 @@ class FrdmRestorer:
         """See `Restorer`: answers for the middle `keep` frames."""
         assert len(window) == self.facts.window == len(context.present)
         height, width = window.shape[-2:]
-        finite = torch.isfinite(window).all(dim=1, keepdim=True)
+        finite = torch.from_numpy(np.isfinite(window.numpy()).all(axis=1, keepdims=True))
         window = contained(window, finite)
         first = (self.facts.window - self.facts.keep) // 2
         kept = range(first, first + self.facts.keep)
@@ -209,8 +210,10 @@ def estimated(view: View, confidence: Float[Tensor, "t 1 h w"], wanted: Sequence
 
 def _origin(base: Base, picture: Float[Tensor, "1 3 h w"]) -> UInt8[Tensor, "1 1 h w"]:
     """Generated where the sampler left the base, grain apart; else recovered where the neighbours' share is larger."""
+    origin = torch.where(base.trust >= 0.5, int(Origin.RECOVERED), int(Origin.INTERPOLATED)).to(torch.uint8)
+    if picture is base.picture:
+        return origin
     moved = functional.pad(picture - base.picture, (1, 1, 1, 1))
     along = moved[..., :-2] + moved[..., 1:-1] + moved[..., 2:]
     invented = (along[..., :-2, :] + along[..., 1:-1, :] + along[..., 2:, :]).abs().amax(dim=1, keepdim=True) / 9
-    origin = torch.where(base.trust >= 0.5, int(Origin.RECOVERED), int(Origin.INTERPOLATED))
-    return torch.where(invented > INVENTED, int(Origin.GENERATED), origin).to(torch.uint8)
+    return origin.masked_fill(invented > INVENTED, int(Origin.GENERATED))
