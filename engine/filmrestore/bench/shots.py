@@ -44,7 +44,7 @@ def make_shot(
     """
     folder.mkdir(parents=True, exist_ok=True)
     model = Damage(replace(DEGRADE_PRESETS["worn"], seed=seed, grain=0.0), height, width)
-    wide = _texture(width + 8 * unique + 64, height + 4 * unique + 64, seed)
+    wide = texture(width + 8 * unique + 64, height + 4 * unique + 64, seed)
     for number in range(1, frames + 1):
         path = folder / f"{number:04d}.{suffix}"
         if path.exists():
@@ -54,13 +54,13 @@ def make_shot(
         if original < number:
             os.link(folder / f"{original:04d}.{suffix}", path)
         else:
-            light = model.apply(to_linear(_frame(wide, width, height, number, seed)), number).scan
+            light = model.apply(to_linear(frame_of(wide, width, height, number, seed)), number).scan
             write_codes(path, np.rint(to_display(light) * ((1 << bits) - 1)).astype(np.uint16), bits)
     return str(folder / f"####.{suffix}")
 
 
-def _texture(width: int, height: int, seed: int) -> Floats:
-    """A still picture with detail of every size, (height, width, 3), display values."""
+def texture(width: int, height: int, seed: int) -> Floats:
+    """A still picture with detail of every size, shape (height, width, 3), display values."""
     rng = np.random.default_rng(seed)
     picture = np.full((height, width, 3), 0.45, np.float32)
     for cell, amount in ((160, 0.16), (40, 0.08), (10, 0.04), (4, 0.02)):
@@ -69,7 +69,7 @@ def _texture(width: int, height: int, seed: int) -> Floats:
     return np.clip(picture, 0.02, 0.98)
 
 
-def _frame(wide: Floats, width: int, height: int, number: int, seed: int) -> Floats:
+def frame_of(wide: Floats, width: int, height: int, number: int, seed: int) -> Floats:
     """The texture panned, a disc crossing fast, and new grain."""
     x, y = 5 * number % (wide.shape[1] - width), 2 * number % (wide.shape[0] - height)
     frame = wide[y : y + height, x : x + width].copy()

@@ -31,7 +31,7 @@ _FLANK = 6  # px
 _SAME = 0.75  # share of its contrast by which what stays may differ from frame to frame
 _SHOWN = 0.5  # and share of it that it keeps
 _WEAVE = 5  # px
-_SHORT, _SURE = 24, 0.7  # px, and mean confidence: a line that is shorter and surer is no post, whatever lies around it
+_SURE = 0.5  # mean confidence: a line of which the method is surer is no post, whatever lies around it
 
 
 def is_moving_picture(
@@ -144,7 +144,7 @@ def is_standing_picture(
 
     A scratch that lasts was cut by something the film ran past: it goes through the frame from top to bottom, if
     faintly in places. A door post or a lamp post begins and ends somewhere, and the border of the picture lies at its
-    side, straight. A short line finds its like in any foliage: where the method is sure of it, it is believed.
+    side, straight. But a line finds its like in any foliage: where the method is sure of it, it is believed.
 
     Args:
         now, box, mark, clean, guard: As for `is_moving_picture`.
@@ -155,7 +155,7 @@ def is_standing_picture(
     thickness = mark.sum() / box.height  # it may lean
     if guard <= 0 or not neighbours or box.height < max(UPRIGHT * thickness, box.width):
         return False
-    if box.height < _SHORT and float(confidence[box.slices][mark].mean()) >= _SURE:
+    if float(confidence[box.slices][mark].mean()) >= _SURE:
         return False
     height, width = now.shape
     side = max(2, round(_SIDE * width))
