@@ -37,6 +37,7 @@ WAYS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "as built": (),
     "faint marks and whole rims laid in": ((composite, "worthwhile", every),),
     "large things that are elsewhere": ((composite, "is_large_thing_elsewhere", never),),
+    "upright lines that stay": ((composite, "is_standing_picture", never),),
     "edges laid where the scan has none": ((composite, "makes_an_edge", never),),
     "parts of lines that go on": ((composite, "goes_on", never),),
     "looked for within 1/48 of the width, twice as alike": NEAR,

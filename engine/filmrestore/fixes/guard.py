@@ -31,7 +31,7 @@ _FLANK = 6  # px
 _SAME = 0.75  # share of its contrast by which what stays may differ from frame to frame
 _SHOWN = 0.5  # and share of it that it keeps
 _WEAVE = 5  # px
-_SURE = 0.5  # mean confidence: a line of which the method is surer is no post, whatever lies around it
+_SURE = 0.7  # mean confidence: a line of which the method is surer is no post, whatever lies around it
 
 
 def is_moving_picture(
@@ -155,12 +155,12 @@ def is_standing_picture(
     thickness = mark.sum() / box.height  # it may lean
     if guard <= 0 or not neighbours or box.height < max(UPRIGHT * thickness, box.width):
         return False
-    if float(confidence[box.slices][mark].mean()) >= _SURE:
-        return False
     height, width = now.shape
     side = max(2, round(_SIDE * width))
     if box.width <= side and (box.x0 < side or box.x1 > width - side):
         return True
+    if float(confidence[box.slices][mark].mean()) >= _SURE:
+        return False
     if _run(confidence, box) >= THROUGH * height or any(_lies_on(box, mark, way) for way in ways):
         return False
     wide = Box(x0=max(box.x0 - _FLANK, 0), y0=box.y0, x1=min(box.x1 + _FLANK, width), y1=box.y1)
