@@ -8,7 +8,7 @@ namespace filmrestore::generated {
 
 constexpr char version[] = "0.1.0";
 // Of all settings; an engine of other settings refuses this plug-in.
-constexpr char settings_digest[] = "45458bd1f9125e15";
+constexpr char settings_digest[] = "8dcf368b74e949d3";
 constexpr Method methods[] = {
     {"frdm", 7, 3},
     {"divd", 4, 2},
@@ -29,7 +29,7 @@ constexpr const char *restore_solver_choices[] = {"balanced", "published"};
 constexpr Parameter restore[] = {
     {"method", "Method", "The restorer that does the work; auto picks one by what `filmrestore probe` finds, and says why.", "Restore", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_method_choices, 7},
-    {"quality", "Quality", "Preview leaves out the sampler: faster, softer fills.", "Restore", "",
+    {"quality", "Quality", "Preview leaves out the sampler, and looks at large frames at a smaller size: faster, softer fills.", "Restore", "",
      Kind::choice, 0.0, 0.0, 0.0, 0.0, 0.0, "", restore_quality_choices, 2},
     {"strength", "Strength", "How much of each repair is laid over the scan.", "Restore", "",
      Kind::number, 1.0, 0.0, 1.0, 0.0, 1.0, "", nullptr, 0},

@@ -166,7 +166,7 @@ def standing(
     guard: float = 0.5,
     gone: bool = False,
     way: float | None = None,
-    sure: float = 0.6,
+    sure: float = 0.4,
 ) -> bool:
     clean = background()
     lined = clean.copy()
@@ -217,7 +217,7 @@ def test_a_slanting_hair_of_one_frame_over_foliage_is_not_spared() -> None:
     rows, columns = np.nonzero(drawn)
     box = Box(x0=int(columns.min()), y0=int(rows.min()), x1=int(columns.max()) + 1, y1=int(rows.max()) + 1)
     mark = drawn[box.slices] > 0
-    confidence = 0.6 * (drawn > 0).astype(np.float32)
+    confidence = np.float32(0.4) * (drawn > 0).astype(np.float32)
     assert box.height >= max(3 * mark.sum() / box.height, box.width)
     for around, spared in (((foliage, foliage), False), ((now, now), True)):
         neighbours = [grainy(frame, 1 + seed) for seed, frame in enumerate(around)]

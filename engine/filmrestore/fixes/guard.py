@@ -31,7 +31,7 @@ _FLANK = 6  # px
 _SAME = 0.75  # share of its contrast by which what stays may differ from frame to frame
 _SHOWN = 0.5  # and share of it that it keeps
 _WEAVE = 5  # px
-_SURE = 0.7  # mean confidence: a line of which the method is surer is no post, whatever lies around it
+_SURE = 0.5  # mean confidence: a line of which the method is surer is no post, whatever lies around it
 
 
 def is_moving_picture(

@@ -26,7 +26,7 @@ class RestoreSettings(Settings):
         "final",
         ("final", "preview"),
         "Quality",
-        "Preview leaves out the sampler: faster, softer fills.",
+        "Preview leaves out the sampler, and looks at large frames at a smaller size: faster, softer fills.",
         network=True,
     )
     strength: float = number(1.0, 0.0, 1.0, "Strength", "How much of each repair is laid over the scan.")
