@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from restoring import SETTINGS, bytes_of, job, quickly
 from film import SPECKS, picture, read_codes, write_image, write_shot
 from filmrestore import __version__
 from filmrestore.analysis import Analysis
-from filmrestore.errors import Cancelled, CorruptFile, MissingFrames, OutputError, UsageError
+from filmrestore.errors import Cancelled, CorruptFile, FilmRestoreError, MissingFrames, OutputError, UsageError
 from filmrestore.fixes import Ledger
 from filmrestore.frame import Box, Frame
 from filmrestore.media import Writer
+from filmrestore.nodes.mending import Mender, Seen
 from filmrestore.nodes.restore import restore
+from filmrestore.nodes.results import Made
+from filmrestore.nodes.tiles import Blended
 
 pytestmark = pytest.mark.usefixtures("median_restorer")
 
@@ -193,6 +197,54 @@ def test_a_stopped_run_keeps_what_is_finished_and_goes_on_from_there(
     assert not list(tmp_path.glob(".*tmp*"))
     report = restore(job(scan, tmp_path))
     assert report.skipped == len(finished)
+    assert bytes_of(tmp_path) == whole
+
+
+def test_a_window_is_finished_while_the_tiles_of_the_next_are_at_work(
+    scan: str, tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blend, finished, second = Mender.blend, Mender.finished, threading.Event()
+    seen: list[Seen] = []
+    met: list[bool] = []
+
+    def blends(mender: Mender, window: Seen) -> dict[int, Blended]:
+        seen.append(window)
+        if len(seen) == 2:
+            second.set()
+        return blend(mender, window)
+
+    def waits(mender: Mender, number: int, window: Seen, blended: Blended) -> Made:
+        if window is seen[0]:
+            met.append(second.wait(60))
+        return finished(mender, number, window, blended)
+
+    monkeypatch.setattr(Mender, "blend", blends)
+    monkeypatch.setattr(Mender, "finished", waits)
+    restore(job(scan, tmp_path))
+    assert met and all(met)
+    assert bytes_of(tmp_path) == whole
+
+
+@pytest.mark.parametrize("why", [MemoryError, RuntimeError, KeyboardInterrupt])
+def test_what_ends_a_run_in_one_window_loses_no_frame_of_those_before(
+    scan: str, tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, why: type[BaseException]
+) -> None:
+    blend, calls = Mender.blend, 0
+
+    def fails(mender: Mender, window: Seen) -> dict[int, Blended]:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise why("in the third window")
+        return blend(mender, window)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mender, "blend", fails)
+        with pytest.raises((FilmRestoreError, RuntimeError, KeyboardInterrupt)):
+            restore(job(scan, tmp_path))
+    kept = bytes_of(tmp_path)
+    assert len(kept) >= 5 and kept.items() <= whole.items()
+    assert restore(job(scan, tmp_path)).skipped == len(kept)
     assert bytes_of(tmp_path) == whole
 
 
