@@ -70,7 +70,7 @@ WAYS: dict[str, Joined] = {
     "second look alone": enlarged,
     "surer of the two": lambda logits, half: torch.maximum(logits, enlarged(logits, half)),
     "mean": lambda logits, half: (logits + enlarged(logits, half)) / 2,
-    **{f"mean by size, to {edge:g} px": by_size(edge) for edge in (6.0, scales.EDGE, 20.0, 40.0)},
+    **{f"mean by size, to {edge:g} px": by_size(edge) for edge in sorted({6.0, scales.EDGE, 20.0, 40.0})},
 }
 
 

@@ -17,7 +17,15 @@ from restoring import SETTINGS, bytes_of, job, quickly
 from film import SPECKS, picture, read_codes, write_image, write_shot
 from filmrestore import __version__
 from filmrestore.analysis import Analysis
-from filmrestore.errors import Cancelled, CorruptFile, FilmRestoreError, MissingFrames, OutputError, UsageError
+from filmrestore.errors import (
+    Cancelled,
+    CorruptFile,
+    FilmRestoreError,
+    InputError,
+    MissingFrames,
+    OutputError,
+    UsageError,
+)
 from filmrestore.fixes import Ledger
 from filmrestore.frame import Box, Frame
 from filmrestore.media import Writer
@@ -246,6 +254,30 @@ def test_what_ends_a_run_in_one_window_loses_no_frame_of_those_before(
     assert len(kept) >= 5 and kept.items() <= whole.items()
     assert restore(job(scan, tmp_path)).skipped == len(kept)
     assert bytes_of(tmp_path) == whole
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip", "copy"])
+def test_a_frame_that_fails_takes_none_of_its_window_along(
+    scan: str, tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, on_error: str
+) -> None:
+    finished = Mender.finished
+
+    def fails(mender: Mender, number: int, window: Seen, blended: Blended) -> Made:
+        if number == 1005:
+            raise InputError("the mask of frame 1005 cannot be read")
+        return finished(mender, number, window, blended)
+
+    monkeypatch.setattr(Mender, "finished", fails)
+    asked = job(scan, tmp_path, on_error=on_error)
+    if on_error == "stop":
+        with pytest.raises(InputError, match="1005"):
+            restore(asked)
+    else:
+        assert list(restore(asked).failed) == [1005]
+    made = bytes_of(tmp_path)
+    assert {"clean.1006.png", "clean.1007.png"} <= made.keys()
+    assert ("clean.1005.png" in made) == (on_error == "copy")
+    assert all(made[name] == whole[name] for name in made if name != "clean.1005.png")
 
 
 def test_a_region_limits_repair_and_changes_nothing_in_it(scan: str, tmp_path: Path, whole: dict[str, bytes]) -> None:

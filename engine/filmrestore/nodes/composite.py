@@ -151,7 +151,8 @@ def repair(
             blended, line = _lined(net, blended, matte > 0, line, _finite(scan))
             matte[line] = 1
         if through is not None:  # lines see to that themselves
-            blended = replace(blended, picture=np.where(line[..., None], blended.picture, through))
+            through[line] = blended.picture[line]
+            blended = replace(blended, picture=through)
         if protect is not None:
             matte *= 1.0 - protect
         matte[confidence < 0] = 0

@@ -12,11 +12,13 @@ from ..colour import Colour
 from ..frame import Box
 from ..media import Shot
 from ..media.patterns import parse_pattern
-from ..patches import OVERVIEW, patch_grid
+from ..patches import OVERVIEW
 from ..restorers.base import Context, Restorer
 from .choosing import settled_by
 from .far import FarPlan
 from .job import RestoreJob, known_analysis, ledger_path, load_device, open_job, units_of
+from .proxy import Proxy, grid_of
+from .restore import SIDE_BY_SIDE
 from .windows import most_read
 
 _MIB = 2.0**20
@@ -63,8 +65,7 @@ def plan(job: RestoreJob) -> Plan:
         repeats, far = ((), None) if known is None else (known.repeats, FarPlan(known, known.cuts, job.settings))
         units = units_of(job, shot, (), restorer, repeats, far=far)
         height, width = shot.format.height, shot.format.width
-        facts = restorer.facts
-        grid = patch_grid(height, width, facts.patch, facts.overlap)
+        grid = grid_of(restorer.facts, job.settings, (height, width))
         boxes = [box for box in grid if job.roi is None or box.meets(job.roi)]
         left = (len(shot.frames) - done) / max(len(shot.frames), 1)
         seconds = _patch_seconds(job, shot, colour, restorer, grid[len(grid) // 2])
@@ -95,13 +96,14 @@ def _done(job: RestoreJob, shot: Shot) -> int:
 def _patch_seconds(job: RestoreJob, shot: Shot, colour: Colour, restorer: Restorer, box: Box) -> float:
     """Wall seconds of one patch on one thread, the second of two runs."""
     frame = shot.read(shot.frames[0])
-    net = torch.from_numpy(colour.to_net(frame.picture(box)).transpose(2, 0, 1).copy())
+    proxy = Proxy(restorer.facts.step(frame.format.width, job.settings))
+    net = torch.from_numpy(colour.to_net(proxy.picture(frame.picture(box))).transpose(2, 0, 1).copy())
     count = restorer.facts.window
     context = Context(
         frames=tuple(range(count)),
         present=(True,) * count,
-        box=box,
-        full=(frame.format.height, frame.format.width),
+        box=proxy.box(box),
+        full=proxy.size((frame.format.height, frame.format.width)),
         overview=torch.zeros(3, OVERVIEW, OVERVIEW),
         settings=job.settings,
     )
@@ -125,6 +127,8 @@ def _memory_mib(job: RestoreJob, shot: Shot, restorer: Restorer, read: int, *, f
     blending = pixels * 4 * facts.keep * (2 + 4) + pixels * facts.keep
     compared = pixels * 4 * 3 * _FAR_COPIES if far else 0
     finishing = min(job.threads, facts.keep) * (4 * codes + pixels * 4 * 8 + compared)
+    if pixels <= SIDE_BY_SIDE:  # beside it lies the window that is finished meanwhile
+        finishing += pixels * (facts.keep * 17 + facts.window * 4) + facts.window * codes
     return _PROCESS_MIB + job.threads * _PATCH_MIB + (held + blending + finishing) / _MIB
 
 

@@ -10,10 +10,18 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from ..frame import Box, Codes
-from ..restorers.base import Restored
+from ..patches import patch_grid
+from ..restorers.base import Facts, Restored
 from ..scenes import averageable
+from ..settings import RestoreSettings
 
 F32 = NDArray[np.float32]
+
+
+def grid_of(facts: Facts, settings: RestoreSettings, full: tuple[int, int]) -> tuple[Box, ...]:
+    """The patches of a frame of a size (height, width), as large as those that its proxy is looked at in."""
+    step = facts.step(full[1], settings)
+    return patch_grid(*full, facts.patch * step, facts.overlap * step)
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,9 @@ class Proxy:
             return codes
         height, width = self.size(codes.shape[:2])
         small: Codes = cv2.resize(averageable(codes), (width, height), interpolation=cv2.INTER_AREA)
+        if codes.dtype.kind == "f":  # of those that are finite: what is not counted as 0
+            finite = np.isfinite(codes).astype(np.float32)
+            small /= np.maximum(cv2.resize(finite, (width, height), interpolation=cv2.INTER_AREA), np.float32(1e-6))
         return small.reshape(height, width, -1)
 
     def map(self, plane: F32) -> F32:

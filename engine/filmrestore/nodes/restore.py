@@ -47,6 +47,7 @@ from .tiles import TileMaker
 from .windows import Unit, most_read, unit_of, without
 
 _WAIT_S = 0.5  # between looks at frames that another process works on
+SIDE_BY_SIDE = 8_400_000  # pixels of a frame up to which there is memory to finish a window beside the next one
 
 
 def restore(
@@ -175,10 +176,13 @@ class _Run:
             pairs = zip(todo, [*todo[1:], None], strict=True)
             try:
                 busy = [unit for unit, following in pairs if not self._took(unit, following)]
-            finally:
-                self._collect()
+            except BaseException as error:
+                self._collect_after(error)
+                raise
+            self._collect()
             self._writer.flush()
             self._claims.release()
+            self._tell()
             todo = self._not_done(busy)
             if todo:
                 sleep(_WAIT_S)
@@ -226,7 +230,8 @@ class _Run:
     def _one_unit(self, unit: Unit) -> None:
         """Restores one window; what fails is dealt with as `on_error` says.
 
-        Its last frames are finished while the next window's tiles are at work, and written by `_collect`.
+        Its last frames are finished while the next window's tiles are at work, and written by `_collect`, unless the
+        pictures of two windows would take too much memory.
         """
         unit = self._readable_part(unit)
         if not unit.kept:
@@ -247,17 +252,29 @@ class _Run:
                 number: (self._finishers.submit(self._mender.finished, number, seen, blended[number]), share_s)
                 for number in unit.kept[start : start + keep]
             }
+        if self.shot.format.width * self.shot.format.height > SIDE_BY_SIDE:
+            self._collect()
 
     def _collect(self) -> None:
-        """Writes the frames that are being finished."""
+        """Writes the frames that are being finished; those that fail come last, so that none beside them is lost."""
         finishing, self._finishing = self._finishing, {}
+        failed: dict[int, Exception] = {}
         for number, (job, share_s) in finishing.items():
             try:
                 made = job.result()
-            except (InputError, MemoryError) as error:
-                self._failed((number,), mapped(error))
+            except (InputError, MemoryError, RuntimeError) as error:
+                failed[number] = error
                 continue
             self._write(made, share_s)
+        for number, why in failed.items():
+            self._failed((number,), mapped(why))
+
+    def _collect_after(self, error: BaseException) -> None:
+        """The same when the run ends for another reason, which is the one that is told."""
+        try:
+            self._collect()
+        except (FilmRestoreError, RuntimeError, MemoryError) as second:
+            error.add_note(f"and then: {second}")
 
     def _readable_part(self, unit: Unit) -> Unit:
         """The unit without frames that cannot be read: their neighbours stand in for them.

@@ -21,11 +21,11 @@ from ..cache import MATTE_FLOOR, Tile, TileCache
 from ..colour import Colour
 from ..errors import Cancelled
 from ..frame import Box, Format, Frame
-from ..patches import Blend, blend_weight, overview, overview_samples, patch_grid
+from ..patches import Blend, blend_weight, overview, overview_samples
 from ..restorers.base import Context, Origin, Restored, Restorer
 from ..settings import RestoreSettings
 from .meter import Meter
-from .proxy import Proxy
+from .proxy import Proxy, grid_of
 from .whole import Whole, whole_frames
 from .windows import Unit
 
@@ -38,8 +38,8 @@ _MARGIN = 3  # pixels kept around what the matte may touch: hysteresis, growth b
 def code_digest() -> str:
     """A hash of the source code that decides what a tile holds: an edited network never meets old tiles."""
     root = Path(__file__).parent.parent
-    names = ("cache", "colour", "frame", "motion", "patches", "recovery", "nodes/tiles", "nodes/whole")
-    shared = [root / f"{name}.py" for name in names]
+    names = ("cache", "colour", "frame", "motion", "patches", "recovery", "scenes")
+    shared = [root / f"{name}.py" for name in (*names, "nodes/proxy", "nodes/tiles", "nodes/whole")]
     digest = xxhash.xxh3_64()
     for path in sorted([*shared, *root.glob("restorers/**/*.py")]):
         digest.update(path.read_bytes())
@@ -106,8 +106,7 @@ class TileMaker:
 
     def boxes(self, full: tuple[int, int]) -> list[Box]:
         """The patches of a frame of size `full`, those outside the region of interest left out."""
-        facts, step = self._restorer.facts, self._step(full)
-        grid = patch_grid(*full, facts.patch * step, facts.overlap * step)
+        grid = grid_of(self._restorer.facts, self._settings, full)
         return [box for box in grid if self._roi is None or box.meets(self._roi)]
 
     def _step(self, full: tuple[int, int]) -> int:

@@ -60,8 +60,8 @@ class Facts:
             should: every patch then depends on all of the frame.
         rebuilds: Whether it has a guess at what no neighbour of a lost frame shows: it is a `Rebuilder`.
         moves: Frames that a window is moved by, at most, where a shot begins or ends among those that it keeps.
-        proxy: About how many columns of a frame previews look at: larger frames are averaged to a half, a third, a
-            quarter. 0 where previews look at the frame as it is.
+        proxy: About how many columns of a frame previews look at: frames of one and a half times as many or more are
+            averaged to a half, a third, a quarter. 0 where previews look at the frame as it is.
     """
 
     name: str

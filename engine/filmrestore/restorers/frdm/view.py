@@ -70,9 +70,7 @@ class View:
         present = tuple(bool(there) for there in self.present[0])
         seen = _evidence(window, present, self.context, self.without)
         device = self.window.device
-        return replace(
-            self, window=padded(window)[None].to(device), evidence=padded(seen)[None].to(device), known=None
-        )
+        return replace(self, window=padded(window)[None].to(device), evidence=padded(seen)[None].to(device), known=None)
 
     def noise(self, index: int, part: Box) -> Float[Tensor, "1 3 h w"]:
         """Noise of a part of the patch in frame `index`."""
