@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from filmrestore.frame import Box
+from filmrestore.restorers.base import Context
+from filmrestore.restorers.frdm.restorer import FrdmRestorer
 from filmrestore.restorers.frdm.scales import EDGE, halved, joined
+from filmrestore.restorers.frdm.weights import FOLDER, load_weights
+from filmrestore.settings import RestoreSettings
+
+ALONE = RestoreSettings(without="half")
 
 
 def marks(size: tuple[int, int], *edges: int) -> torch.Tensor:
@@ -50,6 +57,33 @@ def test_a_large_mark_that_only_the_second_look_sees_is_found() -> None:
     half[..., 8:20, 8:20] = 6.0
     said = joined(torch.full((1, 1, *size), -1.0), half)[0, 0]
     assert (said[20:36, 20:36] > 0).all() and (said[48:] < 0).all()
+
+
+@pytest.mark.parametrize(("columns", "count"), [(480, 2), (1535, 2), (1536, 3), (4096, 3)])
+def test_wide_frames_are_looked_at_a_third_time(columns: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time at half the size, odd ones too, by the same network; without "half" once."""
+    restorer = FrdmRestorer(load_weights(FOLDER / "frdm.safetensors"), torch.device("cpu"))
+    guide, seen = restorer._net.guide, []
+
+    def noted(window: torch.Tensor, *rest: object, **named: object) -> object:
+        seen.append(tuple(window.shape[-2:]))
+        return guide(window, *rest, **named)
+
+    monkeypatch.setattr(restorer._net, "guide", noted)
+    window = torch.rand(5, 3, 101, 135, generator=torch.Generator().manual_seed(0))
+    for settings, sizes in ((RestoreSettings(), [(128, 160), (64, 96), (32, 64)][:count]), (ALONE, [(128, 160)])):
+        seen.clear()
+        context = Context(
+            frames=tuple(range(5)),
+            present=(True,) * 5,
+            box=Box(x0=0, y0=0, x1=135, y1=101),
+            full=(1000, columns),
+            overview=torch.zeros(3, 64, 64),
+            settings=settings,
+        )
+        answer = restorer(window, context)
+        assert seen == sizes
+        assert answer.matte.shape == (3, 1, 101, 135) and answer.matte.isfinite().all()
 
 
 def test_what_is_padded_at_half_the_size_is_cut_off() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from .calibration import Calibration
 from .exported import running
 from .guidance import Guidance
 from .painting import painted
-from .scales import joined
+from .scales import joined, looks
 from .singles import SPEAKS_FOR, lone_marks
 from .view import View, contained
 from .weights import Weights
@@ -126,12 +127,13 @@ class FrdmRestorer:
         """Confidence, picture and origin of the wanted frames of the view."""
         final = view.context.settings.quality == "final"
         left_out = view.without if self._painter is None else frozenset()  # what finds damage is no part of a painter
-        smaller = None if "half" in view.without else view.halved()
+        views = [view]
+        while len(views) < (1 if "half" in view.without else looks(view.context.full[1])):
+            views.append(views[-1].halved())
         with view.context.stage("guidance"):
-            guidance = self._guidance(view, left_out)
-            logits = guidance.matte_logits[0]
-            if smaller is not None:
-                logits = joined(logits, self._guidance(smaller, left_out).matte_logits[0])
+            guidance, *smaller = (self._guidance(one, left_out) for one in views)
+            said = [one.matte_logits[0] for one in (guidance, *smaller)]
+            logits = reduce(lambda half, one: joined(one, half), reversed(said))
             doubt = ONE_SIDED * one_sided(view.present[0])[:, None, None, None]
             confidence = self._calibration.confidence(logits - doubt, guidance.class_logits[0])
             of_marks = self._calibration.of_marks(confidence)

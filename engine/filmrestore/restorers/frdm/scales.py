@@ -1,4 +1,4 @@
-"""A second look at half the size: a large mark is small there and seen whole, and much of what is mistaken is gone."""
+"""Further looks at half the size: a large mark is small there and seen whole, and much of what is mistaken is gone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from torch.nn import functional
 EDGE = 12.0
 """Pixels: of a mark whose area is the square of this, and of larger ones, both looks say as much; of smaller ones the
 second says less, by as much as their edge is shorter."""
+WIDE = 1536
+"""Columns of a frame from which on there is a third look, at a quarter: its marks are as much larger."""
 SEEN = math.log(0.3 / 0.7)
 """Logit from which on, in either look, pixels make up a mark."""
+
+
+def looks(width: int) -> int:
+    """How often frames of so many columns are looked at: as they are, at half the size, and wide ones at a quarter."""
+    return 2 if width < WIDE else 3
 
 
 def halved(window: Float[Tensor, "t 3 h w"]) -> Float[Tensor, "t 3 h2 w2"]:
@@ -28,7 +35,7 @@ def joined(logits: Float[Tensor, "t 1 h w"], half: Float[Tensor, "t 1 h2 w2"]) -
 
     Args:
         logits: Of the frames.
-        half: Of the same `halved`, and padded.
+        half: Of the same `halved`, and padded; of all looks from there on.
     """
     logits = logits.float()
     half = functional.interpolate(half.float(), scale_factor=2, mode="bilinear", align_corners=False)

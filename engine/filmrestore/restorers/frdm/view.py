@@ -24,6 +24,7 @@ class View:
 
     Attributes:
         without: Modules that are switched off.
+        step: Pixels of the patch that became one of these, along an edge.
     """
 
     context: Context
@@ -35,6 +36,7 @@ class View:
     box: Float[Tensor, "1 4"]
     known: Float[Tensor, "1 t 1 h w"] | None
     without: frozenset[str]
+    step: int = 1
 
     @classmethod
     def of(
@@ -65,12 +67,12 @@ class View:
 
     def halved(self) -> View:
         """The same at half the size, without what is known of defects."""
-        height, width = self.context.box.height, self.context.box.width
+        height, width = (-(-edge // self.step) for edge in (self.context.box.height, self.context.box.width))
         window = halved(self.window[0, ..., :height, :width].cpu())
         present = tuple(bool(there) for there in self.present[0])
         seen = _evidence(window, present, self.context, self.without)
-        device = self.window.device
-        return replace(self, window=padded(window)[None].to(device), evidence=padded(seen)[None].to(device), known=None)
+        shown, told = (padded(part)[None].to(self.window.device) for part in (window, seen))
+        return replace(self, window=shown, evidence=told, known=None, step=2 * self.step)
 
     def noise(self, index: int, part: Box) -> Float[Tensor, "1 3 h w"]:
         """Noise of a part of the patch in frame `index`."""
