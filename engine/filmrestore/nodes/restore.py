@@ -210,8 +210,10 @@ class _Run:
         self._progress("restore", done, self.report.frames)
 
     def _check_cancelled(self) -> None:
+        """Asked between patches and while they are at work, in the thread that writes: it has time for that, too."""
         if self._is_cancelled():
             raise Cancelled("stopped; every finished frame is kept: run the same command again to go on")
+        self._write_finished()
 
     def _not_done(self, units: Sequence[Unit]) -> list[Unit]:
         """The units with the frames that still have to be made; counts the others as skipped."""
@@ -257,9 +259,10 @@ class _Run:
 
     def _collect(self) -> None:
         """Writes the frames that are being finished; those that fail come last, so that none beside them is lost."""
-        finishing, self._finishing = self._finishing, {}
         failed: dict[int, Exception] = {}
-        for number, (job, share_s) in finishing.items():
+        while self._finishing:
+            number, (job, share_s) = next(iter(self._finishing.items()))
+            del self._finishing[number]
             try:
                 made = job.result()
             except (InputError, MemoryError, RuntimeError) as error:
@@ -268,6 +271,15 @@ class _Run:
             self._write(made, share_s)
         for number, why in failed.items():
             self._failed((number,), mapped(why))
+
+    def _write_finished(self) -> None:
+        """Writes those that are ready, so that a kill loses none; one that failed is left to `_collect`."""
+        while self._finishing:
+            number, (job, share_s) = next(iter(self._finishing.items()))
+            if not job.done() or job.exception() is not None:
+                return
+            del self._finishing[number]
+            self._write(job.result(), share_s)
 
     def _collect_after(self, error: BaseException) -> None:
         """The same when the run ends for another reason, which is the one that is told."""
